@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from golden_files import write_texts, write_tokens, write_vectors
+from reference import encode_alone, load, tokens_of
 from sentence_transformers import SentenceTransformer
 from texts import entries, expand
 
@@ -25,24 +26,12 @@ MAX_POSITIONS = 512
 """The limit of its position table: all that a GGUF of the same model knows."""
 
 
-def load(directory: str, max_tokens: int) -> SentenceTransformer:
-    model = SentenceTransformer(directory, device="cpu", local_files_only=True).float().eval()
+def load_cut_at(directory: Path, max_tokens: int) -> SentenceTransformer:
+    model = load(directory)
     if model.max_seq_length != MAX_TOKENS:
         raise SystemExit(f"the reference cuts at {model.max_seq_length} tokens, not at {MAX_TOKENS}")
     model.max_seq_length = max_tokens
     return model
-
-
-def tokens_of(model: SentenceTransformer, text: str) -> dict:
-    """The ids the model is given, [CLS] and [SEP] included, and whether the text was longer than that."""
-    ids = model.preprocess([text])["input_ids"][0].tolist()
-    whole = model.tokenizer(text, truncation=False, padding=False)["input_ids"]
-    return {"ids": ids, "truncated": len(whole) > len(ids)}
-
-
-def encode_alone(model: SentenceTransformer, texts: list[str]) -> np.ndarray:
-    """[texts, dimensions]: one forward pass a text."""
-    return np.concatenate([model.encode([text], batch_size=1, show_progress_bar=False) for text in texts])
 
 
 def report(model: SentenceTransformer, texts: list[str], vectors: np.ndarray) -> None:
@@ -52,11 +41,11 @@ def report(model: SentenceTransformer, texts: list[str], vectors: np.ndarray) ->
     print(f"length of a vector: 1 within {np.abs(np.linalg.norm(vectors, axis=1) - 1).max():.2e}")
 
 
-def write_long(directory: str, texts: list[str], indices: list[int]) -> None:
+def write_long(directory: Path, texts: list[str], indices: list[int]) -> None:
     """The texts at `indices` again, cut where the position table ends."""
-    model = load(directory, MAX_POSITIONS)
+    model = load_cut_at(directory, MAX_POSITIONS)
     long = [texts[i] for i in indices]
-    write_tokens(OUT / "long.json", MAX_POSITIONS, [tokens_of(model, t) for t in long], indices=indices)
+    write_tokens(OUT / "long.json", MAX_POSITIONS, [tokens_of(model, directory, t) for t in long], indices=indices)
     vectors = encode_alone(model, long)
     write_vectors(OUT / "long.f32", vectors)
     report(model, long, vectors)
@@ -64,14 +53,14 @@ def write_long(directory: str, texts: list[str], indices: list[int]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="directory of the model, as models/fetch.mjs leaves it")
+    parser.add_argument("--model", type=Path, required=True, help="directory of the model, as models/fetch.mjs leaves it")
     directory = parser.parse_args().model
     torch.set_num_threads(1)
     OUT.mkdir(exist_ok=True)
 
-    model = load(directory, MAX_TOKENS)
+    model = load_cut_at(directory, MAX_TOKENS)
     texts = [expand(entry) for entry in entries()]
-    tokens = [tokens_of(model, text) for text in texts]
+    tokens = [tokens_of(model, directory, text) for text in texts]
     vectors = encode_alone(model, texts)
     write_texts(OUT / "texts.json", entries())
     write_tokens(OUT / "tokens.json", MAX_TOKENS, tokens)
