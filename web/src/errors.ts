@@ -1,0 +1,44 @@
+import type { ErrorCode } from "./error-code.js";
+
+/** An error as it crosses the worker boundary, from TypeScript and from Rust alike. */
+export interface ErrorRecord {
+  code: ErrorCode;
+  message: string;
+  detail?: string | undefined;
+}
+
+/**
+ * Every failure of this package, except aborts (which reject with the signal's own reason).
+ *
+ * Branch on `code`, never on `message`.
+ */
+export class InglenookError extends Error {
+  override readonly name = "InglenookError";
+  /** What went wrong; stable between releases. */
+  readonly code: ErrorCode;
+  /** What it is about: a file, a tensor, an address. */
+  readonly detail: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { detail?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.detail = options.detail;
+  }
+}
+
+/** The error that `record` describes. */
+export function fromRecord({ code, message, detail }: ErrorRecord): InglenookError {
+  return new InglenookError(code, message, { detail });
+}
+
+/** Describes anything that was thrown; what is not one of ours is a defect, `internal`. */
+export function toRecord(error: unknown): ErrorRecord {
+  const { code, message, detail } = Object(error) as Partial<ErrorRecord>;
+  // A DOMException has a `code` too, but a number.
+  if (typeof code === "string" && typeof message === "string") return { code, message, detail };
+  return { code: "internal", message: "An unexpected failure", detail: String(error) };
+}

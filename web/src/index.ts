@@ -1,0 +1,16 @@
+/** Private AI inference inside the browser. Nothing that is given to this package leaves the device. */
+export {
+  type Availability,
+  Embedder,
+  type EmbedderOptions,
+  type EmbedderSource,
+  type EmbedOptions,
+} from "./embedder.js";
+export type { Embeddings } from "./embeddings.js";
+export type { ErrorCode } from "./error-code.js";
+export { InglenookError } from "./errors.js";
+export type { ModelFile, ModelManifest } from "./manifest.js";
+export type { CreateMonitor, DownloadProgressEvent } from "./monitor.js";
+export { similarity } from "./similarity.js";
+export { type SearchHit, VectorIndex, type VectorIndexOptions } from "./vector-index.js";
+export type { DeviceChoice, DeviceKind, EmbedProgress, Fallback, FallbackReason } from "./worker/protocol.js";

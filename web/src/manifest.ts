@@ -1,0 +1,21 @@
+/** One file of a model, and how to know that it is the right one. */
+export interface ModelFile {
+  /** Relative path with forward slashes, below the model's folder on the host. */
+  path: string;
+  /** The exact length. */
+  bytes: number;
+  /** The SHA-256 of the content, 64 lower-case hexadecimal digits. */
+  sha256: string;
+}
+
+/** What a model consists of. The bundled ones are in `models/manifests/`; an application may pass its own. */
+export interface ModelManifest {
+  /** The model's name, and its folder on the host. */
+  id: string;
+  files: readonly ModelFile[];
+}
+
+/** The sum of the lengths of a model's files. */
+export function totalBytes({ files }: ModelManifest): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}

@@ -1,0 +1,50 @@
+// By name, so that the rest of the manifests is not bundled.
+import { files as f32Files, id as f32Id } from "../../models/manifests/all-minilm-l6-v2.json";
+import { files as q8Files, id as q8Id } from "../../models/manifests/all-minilm-l6-v2-q8_0.json";
+import { InglenookError } from "./errors.js";
+import type { ModelFile, ModelManifest } from "./manifest.js";
+
+const BUNDLED: readonly ModelManifest[] = [
+  { id: q8Id, files: q8Files },
+  { id: f32Id, files: f32Files },
+];
+
+/** The manifest of `model`: a bundled name, or the application's own manifest, checked. */
+export function resolveModel(model: string | ModelManifest = q8Id): ModelManifest {
+  if (typeof model !== "string") return checked(model);
+  const manifest = BUNDLED.find(({ id }) => id === model);
+  if (manifest) return { ...manifest };
+  const names = BUNDLED.map(({ id }) => id).join(", ");
+  throw new InglenookError("unknown-model", `There is no model named "${model}"; there are ${names}`, {
+    detail: model,
+  });
+}
+
+/** The address of a folder of models as an absolute URL that ends in a slash. */
+export function resolveHost(modelHost: string | URL = "models/"): string {
+  try {
+    const url = new URL(modelHost, globalThis.document?.baseURI ?? location.href);
+    if (!url.pathname.endsWith("/")) url.pathname += "/";
+    return url.href;
+  } catch (cause) {
+    throw new InglenookError("invalid-input", `modelHost is no address: ${modelHost}`, { cause });
+  }
+}
+
+// Names become part of an address: no empty, `.` or `..` segment may lead out of the model's folder.
+const SAFE_PATH = /^(?!\.{1,2}(\/|$))[^/\\]+(\/(?!\.{1,2}(\/|$))[^/\\]+)*$/;
+
+const isPath = (value: unknown) => typeof value === "string" && SAFE_PATH.test(value);
+const isHash = (value: unknown) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+const isLength = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isFile = (file: Partial<ModelFile> | null) =>
+  isPath(file?.path) && isLength(file?.bytes) && isHash(file?.sha256);
+
+/** The application's manifest, if it is sound, with nothing but what the worker reads. */
+function checked(manifest: ModelManifest): ModelManifest {
+  const { id, files } = Object(manifest) as ModelManifest;
+  if (isPath(id) && Array.isArray(files) && files.length > 0 && files.every(isFile)) {
+    return { id, files: files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })) };
+  }
+  throw new InglenookError("invalid-input", "The model manifest is not well-formed");
+}

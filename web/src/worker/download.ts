@@ -1,0 +1,144 @@
+import type { ErrorCode } from "../error-code.js";
+import { InglenookError } from "../errors.js";
+import type { ModelFile, ModelManifest } from "../manifest.js";
+import { CacheWriter, deleteCached, findCached, openCache } from "./cache.js";
+import type { LoadProgress } from "./protocol.js";
+
+/** Where the bytes go: in order, file by file. `close` throws unless length and hash are right. */
+export interface FileSink {
+  open(path: string, bytes: number, sha256: string): void;
+  push(chunk: Uint8Array): void;
+  close(): void;
+}
+
+/**
+ * Fills `sink` with every file of the model, from the cache where it has them, else from the host.
+ *
+ * Each file is hashed while it arrives; one that is not what the manifest says is refused and never cached.
+ */
+export async function readModel(
+  { manifest, modelHost }: { manifest: ModelManifest; modelHost: string },
+  sink: FileSink,
+  onProgress: (progress: LoadProgress) => void,
+): Promise<void> {
+  const cache = await openCache();
+  let before = 0;
+  let bytesFetched = 0;
+  for (const file of manifest.files) {
+    const report = (received: number) => onProgress({ bytesLoaded: before + received, bytesFetched });
+    report(0);
+    if (!(await readCached(cache, file, sink, report))) {
+      await readFetched(cache, file, addressOf(manifest, modelHost, file), sink, (received, chunk) => {
+        bytesFetched += chunk.length;
+        report(received);
+      });
+    }
+    before += file.bytes;
+  }
+}
+
+/** Called with the number of bytes received so far and the newest of them; awaited before more are read. */
+type OnChunk = (received: number, chunk: Uint8Array) => unknown;
+
+function addressOf({ id }: ModelManifest, modelHost: string, { path }: ModelFile): string {
+  return modelHost + `${id}/${path}`.split("/").map(encodeURIComponent).join("/");
+}
+
+/** Reads a file from the cache; `false` when it is not there or was corrupt, and is now gone. */
+async function readCached(
+  cache: Cache | undefined,
+  file: ModelFile,
+  sink: FileSink,
+  onChunk: OnChunk,
+): Promise<boolean> {
+  const body = (await findCached(cache, file))?.body;
+  if (!body) return false;
+  try {
+    await pour(body, file, sink, onChunk);
+    return true;
+  } catch (error) {
+    if (!CORRUPT.has((error as InglenookError)?.code)) throw error;
+    await deleteCached(cache, file);
+    return false;
+  }
+}
+
+const CORRUPT: ReadonlySet<ErrorCode> = new Set(["incomplete-download", "size-mismatch", "hash-mismatch"]);
+
+/** Reads a file from its host, and stores it in the cache in the same pass. */
+async function readFetched(
+  cache: Cache | undefined,
+  file: ModelFile,
+  url: string,
+  sink: FileSink,
+  onChunk: OnChunk,
+): Promise<void> {
+  const body = await request(url, cache !== undefined);
+  const store = new CacheWriter(cache, file);
+  try {
+    await pour(body, file, sink, (received, chunk) => {
+      onChunk(received, chunk);
+      return store.write(chunk);
+    });
+  } catch (error) {
+    store.abort();
+    throw error;
+  }
+  await store.commit();
+}
+
+/** Asks for a file; the answer must be a success, and no web page. */
+async function request(url: string, cached: boolean): Promise<ReadableStream<Uint8Array>> {
+  const response = await fetch(url, {
+    // Kept once, in our own cache.
+    cache: cached ? "no-store" : "default",
+    referrerPolicy: "no-referrer",
+  }).catch((cause) => {
+    throw new InglenookError("network", "The model host could not be reached", { detail: url, cause });
+  });
+  if (!response.ok) {
+    throw new InglenookError("http-status", `The model host answered ${response.status}`, { detail: url });
+  }
+  if (response.headers.get("content-type")?.startsWith("text/html")) {
+    throw new InglenookError("not-weights", "The model host answered with a web page", { detail: url });
+  }
+  return response.body ?? new Blob().stream();
+}
+
+/** Streams `body` into the sink: exactly the file's bytes with the right hash, or a typed error. */
+async function pour(
+  body: ReadableStream<Uint8Array>,
+  file: ModelFile,
+  sink: FileSink,
+  onChunk: OnChunk,
+): Promise<void> {
+  const reader = body.getReader();
+  let received = 0;
+  try {
+    sink.open(file.path, file.bytes, file.sha256);
+    for (;;) {
+      const { done, value } = await reader.read().catch((cause) => {
+        throw incomplete(file, received, cause);
+      });
+      if (done) break;
+      received += value.length;
+      if (received > file.bytes) {
+        throw new InglenookError("size-mismatch", `${file.path} is longer than its ${file.bytes} bytes`, {
+          detail: file.path,
+        });
+      }
+      sink.push(value);
+      await onChunk(received, value);
+    }
+    if (received < file.bytes) throw incomplete(file, received);
+    sink.close();
+  } catch (error) {
+    reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}
+
+function incomplete(file: ModelFile, received: number, cause?: unknown): InglenookError {
+  const message = `${file.path} ended after ${received} of ${file.bytes} bytes`;
+  return new InglenookError("incomplete-download", message, { detail: file.path, cause });
+}

@@ -1,0 +1,46 @@
+import { InglenookError } from "../errors.js";
+
+// A module of one function that builds a v128 with i8x16.splat and i8x16.popcnt.
+const SIMD_MODULE = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  5,
+  1,
+  96,
+  0,
+  1,
+  123,
+  3,
+  2,
+  1,
+  0,
+  10,
+  10,
+  1,
+  8,
+  0,
+  65,
+  0,
+  253,
+  15,
+  253,
+  98,
+  11,
+);
+
+/** Whether this browser runs WebAssembly with 128-bit SIMD, which every build needs. */
+export function hasSimd(): boolean {
+  return typeof WebAssembly === "object" && WebAssembly.validate(SIMD_MODULE);
+}
+
+/** @throws {@link InglenookError} `worker` where {@link hasSimd} is false */
+export function requireSimd(): void {
+  if (!hasSimd()) throw new InglenookError("worker", "This browser does not run WebAssembly with SIMD");
+}
