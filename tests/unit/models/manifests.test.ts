@@ -1,0 +1,66 @@
+import { readFile } from "node:fs/promises";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, it } from "vitest";
+import { readManifests } from "../../../models/fetch.mjs";
+
+const schema = JSON.parse(
+  await readFile(new URL("../../../models/manifest.schema.json", import.meta.url), "utf8"),
+);
+const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema);
+const manifests = await readManifests();
+
+describe("the manifests", () => {
+  it("are those of the models that the package offers", () => {
+    expect(manifests.map(({ id }) => id)).toEqual(["all-minilm-l6-v2", "all-minilm-l6-v2-q8_0"]);
+  });
+
+  it.each(manifests)("$id is valid", (manifest) => {
+    validate(manifest);
+    expect(validate.errors).toBeNull();
+  });
+
+  it.each(manifests)("$id names each of its files once", ({ files }) => {
+    expect(new Set(files.map(({ path }) => path)).size).toBe(files.length);
+  });
+
+  it("are told from unknown ids", async () => {
+    await expect(readManifests(["all-minilm-l6-v2", "nope"])).rejects.toThrow(
+      /no manifest for nope; there are all-/,
+    );
+  });
+});
+
+describe("the schema", () => {
+  const [valid] = manifests;
+  const [file] = valid?.files ?? [];
+
+  it.each([
+    ["a member that it does not know", { ...valid, sizes: [] }],
+    ["a missing licence", { ...valid, licence: undefined }],
+    ["a path that leaves the folder", { ...valid, files: [{ ...file, path: "../config.json" }] }],
+    ["a path with a .. inside", { ...valid, files: [{ ...file, path: "a/../../b" }] }],
+    ["an absolute path", { ...valid, files: [{ ...file, path: "/etc/hosts" }] }],
+    ["a short hash", { ...valid, files: [{ ...file, sha256: "abc" }] }],
+    ["no files", { ...valid, files: [] }],
+    [
+      "an unknown registry",
+      { ...valid, sources: [{ registry: "crates", package: "a", version: "1", archivePath: "a" }] },
+    ],
+    [
+      "a version that pip would read as an option",
+      { ...valid, sources: [{ registry: "pypi", package: "a", version: "-r" }] },
+    ],
+    ["a base URL that ends in a slash", { ...valid, sources: [{ url: "https://example.org/a/" }] }],
+  ])("refuses %s", (_, manifest) => {
+    expect(validate(JSON.parse(JSON.stringify(manifest)))).toBe(false);
+  });
+
+  it("takes every kind of source", () => {
+    const sources = [
+      { registry: "pypi", package: "a-model", version: "1.0", archivePath: "a_model", pythonVersion: "3.12" },
+      { registry: "npm", package: "@scope/model", version: "1.0.0-rc.1" },
+      { url: "https://example.org/models/a" },
+    ];
+    expect(validate({ ...valid, sources })).toBe(true);
+  });
+});
