@@ -1,0 +1,55 @@
+// How a run is made: the suite, the command line, and what the browser turns out to have.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openPage } from "./browser.mjs";
+import { describeMachine } from "./machine.mjs";
+import { MODEL, MODULES, ROOT } from "./paths.mjs";
+import { parseCase, SUITES } from "./suites.mjs";
+
+const FOLDERS = {
+  inglenook: ROOT,
+  "transformers.js": join(MODULES, "@huggingface/transformers"),
+  "onnxruntime-web": join(MODULES, "onnxruntime-web"),
+};
+
+function versionOf(lib) {
+  return JSON.parse(readFileSync(join(FOLDERS[lib], "package.json"), "utf8")).version;
+}
+
+async function probeBrowser(url, gpu) {
+  const { page, version, close } = await openPage(url, { gpu });
+  try {
+    const adapter = gpu
+      ? await page.evaluate(() => globalThis.bench.adapter())
+      : { name: "cpu", software: false };
+    if (!adapter) throw new Error("this Chromium has no WebGPU adapter");
+    return { adapter, chromium: version, isolated: await page.evaluate(() => globalThis.bench.isolated) };
+  } finally {
+    await close();
+  }
+}
+
+/** A software GPU takes seconds for a forward, so there the suite's lighter cases and rounds are the default. */
+export async function planRun(command, url) {
+  const suite = SUITES[command.suite];
+  const machine = describeMachine();
+  const gpu = suite.device === "webgpu";
+  const { adapter, chromium, isolated } = await probeBrowser(url, gpu);
+  const usual = adapter.software ? { ...suite, ...suite.software } : suite;
+  return {
+    suite: command.suite,
+    model: MODEL,
+    device: suite.device,
+    dtype: suite.dtype,
+    threads: suite.threads,
+    gpu,
+    adapter: adapter.name,
+    software: adapter.software,
+    rounds: command.rounds ?? usual.rounds,
+    cases: (command.cases ?? usual.cases).map(parseCase),
+    libraries: command.libraries,
+    load: command.load,
+    versions: Object.fromEntries(command.libraries.map((lib) => [lib, versionOf(lib)])),
+    machine: { ...machine, chromium, isolated },
+  };
+}

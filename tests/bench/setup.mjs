@@ -1,0 +1,70 @@
+// Makes what the benchmark needs and the repository does not hold: the peers' packages, and the peers' model.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { BENCH, MODEL, MODULES, PEER_MODELS, ROOT, WEIGHTS } from "./paths.mjs";
+
+/** Installs the peers once; their install scripts fetch binaries that a browser never runs, so they stay off. */
+export function installPeers() {
+  const installed = join(MODULES, ".package-lock.json");
+  const wanted = join(BENCH, "package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
+  console.error("bench: installing the peers (about 300 MB, once)");
+  const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: BENCH,
+    stdio: "inherit",
+  });
+  if (npm.status !== 0) throw new Error("npm ci failed in tests/bench");
+}
+
+/** Has the weights fetched and verified, as `npm run models` does. */
+export function fetchWeights() {
+  if (existsSync(join(WEIGHTS, MODEL, "model.safetensors"))) return;
+  const fetch = spawnSync("node", [join(ROOT, "models/fetch.mjs"), MODEL], { cwd: ROOT, stdio: "inherit" });
+  if (fetch.status !== 0) throw new Error(`the weights of ${MODEL} could not be fetched`);
+}
+
+/**
+ * Makes the peers' model folder from the same weights: model.onnx, tokenizer and configuration.
+ * Returns null, or the reason why the peers cannot run.
+ */
+export function preparePeerModel() {
+  const source = join(WEIGHTS, MODEL);
+  const target = join(PEER_MODELS, MODEL);
+  mkdirSync(join(target, "onnx"), { recursive: true });
+  for (const name of ["config.json", "tokenizer.json"]) copyFileSync(join(source, name), join(target, name));
+  writeFileSync(join(target, "tokenizer_config.json"), JSON.stringify({ tokenizer_class: "BertTokenizer" }));
+  return exportOnnx(source, join(target, "onnx/model.onnx"));
+}
+
+function exportOnnx(source, output) {
+  const script = join(BENCH, "export_onnx.py");
+  const stamp = `${output}.stamp`;
+  const wanted = fingerprint([script, join(source, "model.safetensors")]);
+  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return null;
+  const python = process.env.PYTHON ?? "python3";
+  if (spawnSync(python, ["-c", "import torch"]).status !== 0) {
+    return `the peers' ONNX file is made with torch, which ${python} does not have: \`pip install torch\` or set PYTHON`;
+  }
+  console.error("bench: exporting the ONNX file for the peers (once)");
+  const run = spawnSync(python, [script, source, `${output}.part`], { encoding: "utf8" });
+  if (run.status !== 0) return `export_onnx.py failed: ${run.stderr.trim().split("\n").at(-1)}`;
+  renameSync(`${output}.part`, output);
+  writeFileSync(stamp, wanted);
+  return null;
+}
+
+function fingerprint(files) {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest("hex");
+}
