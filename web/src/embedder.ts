@@ -148,7 +148,7 @@ export class Embedder extends EventTarget {
 
   /** Ends the worker and gives its memory back. Pending and later calls reject with `destroyed`. */
   destroy(): void {
-    const error = new InglenookError("destroyed", "The embedder was destroyed");
+    const error = new InglenookError("destroyed", "The embedder was destroyed.");
     this.#life.abort(error);
     this.#worker.client.die(error);
   }
@@ -173,7 +173,7 @@ export class Embedder extends EventTarget {
 /** A copy, so that a caller who changes the array meanwhile gets what was asked for. */
 function checkedTexts(texts: readonly string[]): string[] {
   if (Array.isArray(texts) && texts.every((text) => typeof text === "string")) return [...texts];
-  throw new InglenookError("invalid-input", "embed() takes an array of strings");
+  throw new InglenookError("invalid-input", "embed() takes an array of strings.");
 }
 
 /** Keeps progress from going back when the work begins again on another device. */

@@ -40,5 +40,5 @@ export function toRecord(error: unknown): ErrorRecord {
   const { code, message, detail } = Object(error) as Partial<ErrorRecord>;
   // A DOMException has a `code` too, but a number.
   if (typeof code === "string" && typeof message === "string") return { code, message, detail };
-  return { code: "internal", message: "An unexpected failure", detail: String(error) };
+  return { code: "internal", message: "An unexpected failure.", detail: String(error) };
 }

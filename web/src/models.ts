@@ -15,7 +15,7 @@ export function resolveModel(model: string | ModelManifest = q8Id): ModelManifes
   const manifest = BUNDLED.find(({ id }) => id === model);
   if (manifest) return { ...manifest };
   const names = BUNDLED.map(({ id }) => id).join(", ");
-  throw new InglenookError("unknown-model", `There is no model named "${model}"; there are ${names}`, {
+  throw new InglenookError("unknown-model", `There is no model named "${model}"; there are ${names}.`, {
     detail: model,
   });
 }
@@ -27,7 +27,7 @@ export function resolveHost(modelHost: string | URL = "models/"): string {
     if (!url.pathname.endsWith("/")) url.pathname += "/";
     return url.href;
   } catch (cause) {
-    throw new InglenookError("invalid-input", `modelHost is no address: ${modelHost}`, { cause });
+    throw new InglenookError("invalid-input", `modelHost is no address: ${modelHost}.`, { cause });
   }
 }
 
@@ -46,5 +46,5 @@ function checked(manifest: ModelManifest): ModelManifest {
   if (isPath(id) && Array.isArray(files) && files.length > 0 && files.every(isFile)) {
     return { id, files: files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })) };
   }
-  throw new InglenookError("invalid-input", "The model manifest is not well-formed");
+  throw new InglenookError("invalid-input", "The model manifest is not well-formed.");
 }

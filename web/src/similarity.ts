@@ -12,7 +12,7 @@ export function similarity(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) {
     throw new InglenookError(
       "invalid-input",
-      `Vectors of ${a.length} and ${b.length} numbers cannot be compared`,
+      `Vectors of ${a.length} and ${b.length} numbers cannot be compared.`,
     );
   }
   let dot = 0;

@@ -86,16 +86,16 @@ export class VectorIndex {
 
   /** Ends the worker and gives its memory back. Pending and later calls reject with `destroyed`. */
   destroy(): void {
-    this.#client.die(new InglenookError("destroyed", "The vector index was destroyed"));
+    this.#client.die(new InglenookError("destroyed", "The vector index was destroyed."));
   }
 
   #requireShape(vector: Float32Array, name: string): void {
     if (vector instanceof Float32Array && vector.length === this.dimensions) return;
-    throw new InglenookError("invalid-input", `${name} is not a Float32Array of ${this.dimensions} numbers`);
+    throw new InglenookError("invalid-input", `${name} is not a Float32Array of ${this.dimensions} numbers.`);
   }
 }
 
 function requirePositive(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value > 0) return;
-  throw new InglenookError("invalid-input", `${name} must be a whole number above 0, not ${value}`);
+  throw new InglenookError("invalid-input", `${name} must be a whole number above 0, not ${value}.`);
 }

@@ -25,7 +25,7 @@ export function startWorker(): WorkerPort {
   try {
     return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "inglenook" });
   } catch (cause) {
-    throw new InglenookError("worker", "The worker could not be started", { cause });
+    throw new InglenookError("worker", "The worker could not be started.", { cause });
   }
 }
 
@@ -85,7 +85,7 @@ export class WorkerClient {
   }
 
   #crash(reason: string): void {
-    this.die(new InglenookError("worker", `The worker failed: ${reason}`));
+    this.die(new InglenookError("worker", `The worker failed: ${reason}.`));
   }
 
   #receive(message: FromWorker): void {

@@ -94,13 +94,13 @@ async function request(url: string, cached: boolean): Promise<ReadableStream<Uin
     cache: cached ? "no-store" : "default",
     referrerPolicy: "no-referrer",
   }).catch((cause) => {
-    throw new InglenookError("network", "The model host could not be reached", { detail: url, cause });
+    throw new InglenookError("network", "The model host could not be reached.", { detail: url, cause });
   });
   if (!response.ok) {
-    throw new InglenookError("http-status", `The model host answered ${response.status}`, { detail: url });
+    throw new InglenookError("http-status", `The model host answered ${response.status}.`, { detail: url });
   }
   if (response.headers.get("content-type")?.startsWith("text/html")) {
-    throw new InglenookError("not-weights", "The model host answered with a web page", { detail: url });
+    throw new InglenookError("not-weights", "The model host answered with a web page.", { detail: url });
   }
   return response.body ?? new Blob().stream();
 }
@@ -123,7 +123,7 @@ async function pour(
       if (done) break;
       received += value.length;
       if (received > file.bytes) {
-        throw new InglenookError("size-mismatch", `${file.path} is longer than its ${file.bytes} bytes`, {
+        throw new InglenookError("size-mismatch", `${file.path} is longer than its ${file.bytes} bytes.`, {
           detail: file.path,
         });
       }
@@ -139,6 +139,6 @@ async function pour(
 }
 
 function incomplete(file: ModelFile, received: number, cause?: unknown): InglenookError {
-  const message = `${file.path} ended after ${received} of ${file.bytes} bytes`;
+  const message = `${file.path} ended after ${received} of ${file.bytes} bytes.`;
   return new InglenookError("incomplete-download", message, { detail: file.path, cause });
 }

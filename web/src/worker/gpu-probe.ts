@@ -22,18 +22,18 @@ const REQUIRED_LIMITS = {
 
 /** Looks, without loading anything, for a reason not to use WebGPU; `null` when there is none. */
 export async function probeGpu(): Promise<Fallback | null> {
-  if (!navigator.gpu) return { reason: "no-webgpu", message: "This browser has no WebGPU" };
+  if (!navigator.gpu) return { reason: "no-webgpu", message: "This browser has no WebGPU." };
   // Some browsers reject where others give `null`.
   const adapter = await navigator.gpu
     .requestAdapter({ powerPreference: "high-performance" })
     .catch(() => null);
-  if (!adapter) return { reason: "no-adapter", message: "WebGPU has no adapter for this device" };
+  if (!adapter) return { reason: "no-adapter", message: "WebGPU has no adapter for this device." };
   for (const [name, least] of Object.entries(REQUIRED_LIMITS)) {
     const limit = adapter.limits[name as keyof typeof REQUIRED_LIMITS];
     if (limit < least) {
       return {
         reason: "limits-too-small",
-        message: `The GPU's ${name} is ${limit}, and ${least} are needed`,
+        message: `The GPU's ${name} is ${limit}, and ${least} are needed.`,
       };
     }
   }

@@ -42,5 +42,5 @@ export function hasSimd(): boolean {
 
 /** @throws {@link InglenookError} `worker` where {@link hasSimd} is false */
 export function requireSimd(): void {
-  if (!hasSimd()) throw new InglenookError("worker", "This browser does not run WebAssembly with SIMD");
+  if (!hasSimd()) throw new InglenookError("worker", "This browser does not run WebAssembly with SIMD.");
 }

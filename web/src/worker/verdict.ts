@@ -15,13 +15,13 @@ export function judge(thrown: unknown, device: DeviceKind): Verdict {
     return { error: stopped(device, detail), fatal: true };
   }
   if (thrown instanceof RangeError) {
-    return { error: { code: "out-of-memory", message: "There is not enough memory", detail }, fatal: true };
+    return { error: { code: "out-of-memory", message: "There is not enough memory.", detail }, fatal: true };
   }
   const error = toRecord(thrown);
   return { error, fatal: error.code === "gpu-lost" || error.code === "gpu-error" };
 }
 
 function stopped(device: DeviceKind, detail: string): ErrorRecord {
-  if (device === "webgpu") return { code: "gpu-error", message: "The GPU engine stopped", detail };
-  return { code: "internal", message: "The engine stopped", detail };
+  if (device === "webgpu") return { code: "gpu-error", message: "The GPU engine stopped.", detail };
+  return { code: "internal", message: "The engine stopped.", detail };
 }

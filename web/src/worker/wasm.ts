@@ -37,7 +37,7 @@ async function start<T extends Wasm>({ glue, code }: typeof CPU, device: DeviceK
   } catch (cause) {
     throw new InglenookError(
       device === "cpu" ? "worker" : "gpu-error",
-      `The WebAssembly build could not be started: ${cause}`,
+      `The WebAssembly build could not be started: ${cause}.`,
       { detail: code().href },
     );
   }

@@ -83,6 +83,6 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
 }
 
 function opened<T>(thing: T | undefined): T {
-  if (!thing) throw new Error("A request came before the one that opens the worker");
+  if (!thing) throw new Error("A request came before the one that opens the worker.");
   return thing;
 }

@@ -1,0 +1,91 @@
+/** The browsers that the tests drive: where they are, and how one that is missing is installed. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { ROOT, run, say } from "../web/stage.mjs";
+
+const MAC = "/Applications";
+const WINDOWS = process.env.ProgramFiles ?? "C:\\Program Files";
+
+const BROWSERS = {
+  chromium: {
+    variable: "CHROMIUM_PATH",
+    names: [
+      "chromium",
+      "chromium-browser",
+      "google-chrome-stable",
+      "google-chrome",
+      "chrome",
+      "microsoft-edge",
+    ],
+    places: [
+      `${MAC}/Chromium.app/Contents/MacOS/Chromium`,
+      `${MAC}/Google Chrome.app/Contents/MacOS/Google Chrome`,
+      join(WINDOWS, "Google/Chrome/Application/chrome.exe"),
+    ],
+    packages: ["chromium"],
+  },
+  firefox: {
+    variable: "FIREFOX_PATH",
+    names: ["firefox-esr", "firefox"],
+    places: [`${MAC}/Firefox.app/Contents/MacOS/firefox`, join(WINDOWS, "Mozilla Firefox/firefox.exe")],
+    packages: ["firefox-esr"],
+  },
+  webkit: {
+    variable: "WEBKIT_DRIVER_PATH",
+    names: ["WebKitWebDriver"],
+    places: [],
+    packages: ["webkit2gtk-driver", "xvfb"],
+  },
+};
+
+/**
+ * The path of a browser (of WebKit, its driver), or `undefined` when this machine has none.
+ * @param {keyof typeof BROWSERS} kind
+ * @returns {string | undefined}
+ */
+export function findBrowser(kind) {
+  const { variable, names, places } = BROWSERS[kind];
+  const given = process.env[variable];
+  if (given) return given;
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const candidates = [...names.flatMap((name) => folders.map((folder) => join(folder, name))), ...places];
+  return (
+    candidates.find((path) => existsSync(path)) ?? (kind === "chromium" ? downloadedChromium() : undefined)
+  );
+}
+
+/** Installs whatever can be installed without asking. A browser that stays missing has its tests skipped. */
+export async function installBrowsers() {
+  for (const kind of Object.keys(BROWSERS)) {
+    if (!findBrowser(kind)) await install(kind).catch(({ message }) => say(message));
+    say(`${kind}: ${findBrowser(kind) ?? "not found, and its tests are skipped"}`);
+  }
+}
+
+async function install(kind) {
+  if (isDebian() && process.getuid?.() === 0) {
+    const quiet = { env: { DEBIAN_FRONTEND: "noninteractive" } };
+    await run("apt-get", ["update", "-q"], quiet);
+    await run(
+      "apt-get",
+      ["install", "-y", "-q", "--no-install-recommends", ...BROWSERS[kind].packages],
+      quiet,
+    );
+  } else if (kind === "chromium") {
+    await run(process.execPath, [join(ROOT, "node_modules/playwright-core/cli.js"), "install", "chromium"]);
+  }
+}
+
+/** Debian itself: Ubuntu's packages of these names are stubs for another package manager. */
+function isDebian() {
+  return existsSync("/etc/os-release") && /^ID=debian$/m.test(readFileSync("/etc/os-release", "utf8"));
+}
+
+/** Where playwright-core put the browser that it downloaded. */
+function downloadedChromium() {
+  const script = 'console.log(require("playwright-core").chromium.executablePath())';
+  const { stdout } = spawnSync(process.execPath, ["-e", script], { cwd: ROOT, encoding: "utf8" });
+  const path = stdout?.trim();
+  return path && existsSync(path) ? path : undefined;
+}

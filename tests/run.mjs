@@ -1,0 +1,109 @@
+/**
+ * Runs every test, from a fresh clone if need be, and stops at the first stage that fails.
+ *
+ *     npm test
+ *     npm run check    only what needs no finished build and no browser
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { setup } from "../web/setup.mjs";
+import { clock, command, ROOT, run, stage } from "../web/stage.mjs";
+import { installBrowsers } from "./browsers.mjs";
+
+const WASM = ["-p", "inglenook", "--lib", "--target", "wasm32-unknown-unknown"];
+const DENY_WARNINGS = ["--", "-D", "warnings"];
+const PROGRAMS = ["tsconfig.json", "tsconfig.worker.json", "tsconfig.tests.json", "tsconfig.scripts.json"];
+
+/** Tests counted so far, over all runners. */
+const totals = { passed: 0, failed: 0 };
+const startedAt = performance.now();
+
+function runPackage(path, ...args) {
+  return run(process.execPath, [join(ROOT, "node_modules", path), ...args]);
+}
+
+async function lint() {
+  await run("cargo", ["fmt", "--all", "--check"]);
+  await runPackage("@biomejs/biome/bin/biome", "ci", "--error-on-warnings", ".");
+}
+
+async function clippy() {
+  await run("cargo", ["clippy", "-q", "--workspace", "--all-targets", ...DENY_WARNINGS]);
+  await run("cargo", ["clippy", "-q", ...WASM, ...DENY_WARNINGS]);
+  await run("cargo", ["clippy", "-q", ...WASM, "--features", "gpu", ...DENY_WARNINGS]);
+}
+
+async function types() {
+  for (const program of PROGRAMS) await runPackage("typescript/bin/tsc", "-p", program);
+}
+
+/** The types of the glue come from the compiler: without any, there is nothing to check the sources against. */
+async function generateBindings() {
+  const { BUILDS, buildWasm } = await import("../web/build-wasm.mjs");
+  for (const kind of Object.keys(BUILDS)) await buildWasm(kind, "fast");
+}
+
+function cargoTest(...args) {
+  return run("cargo", ["test", ...args], {
+    onLine(line) {
+      const [, passed, failed] = /^test result: .* (\d+) passed; (\d+) failed/.exec(line) ?? [];
+      totals.passed += Number(passed ?? 0);
+      totals.failed += Number(failed ?? 0);
+    },
+  });
+}
+
+async function vitest(project) {
+  const report = join(ROOT, "target/test-results", `${project}.json`);
+  mkdirSync(join(ROOT, "target/test-results"), { recursive: true });
+  try {
+    await runPackage(
+      "vitest/vitest.mjs",
+      "run",
+      "--project",
+      project,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+    );
+  } finally {
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
+    totals.passed += numPassedTests;
+    totals.failed += numFailedTests;
+  }
+}
+
+async function check() {
+  const { hasBindings } = await import("../web/build-package.mjs");
+  if (!hasBindings()) await stage("Bindings", generateBindings);
+  await stage("Types", types);
+  await stage("Unit tests", () => vitest("unit"));
+}
+
+async function everything() {
+  const { buildAll } = await import("../web/build.mjs");
+  await stage("Rust tests", () => cargoTest("--workspace"));
+  await stage("Kernels in WebAssembly", () =>
+    cargoTest("-p", "inglenook", "--lib", "--target", "wasm32-wasip1", "kernels"),
+  );
+  await buildAll();
+  await stage("Types", types);
+  await stage("Unit tests", () => vitest("unit"));
+  await stage("Browser tests", () => vitest("browser"));
+}
+
+await command(async () => {
+  const { values } = parseArgs({ options: { check: { type: "boolean" } } });
+  try {
+    await setup({ models: values.check ? [] : ["all-minilm-l6-v2-q8_0", "all-minilm-l6-v2"] });
+    if (!values.check) await stage("Browsers", installBrowsers);
+    await stage("Formatting and lints", lint);
+    await stage("Clippy", clippy);
+    await (values.check ? check() : everything());
+  } finally {
+    console.log(
+      `\n${totals.passed} passed, ${totals.failed} failed, in ${clock(performance.now() - startedAt)}`,
+    );
+  }
+});

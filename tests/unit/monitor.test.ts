@@ -1,0 +1,60 @@
+import { describe, expect, it, vi } from "vitest";
+import { type DownloadProgressEvent, watchDownload } from "../../web/src/monitor.js";
+
+describe("watchDownload", () => {
+  it("fires the events of the W3C Prompt API, with bytes besides", () => {
+    const events: DownloadProgressEvent[] = [];
+    const report = watchDownload(
+      (monitor) => monitor.addEventListener("downloadprogress", (e) => events.push(e)),
+      8,
+    );
+    report(0);
+    report(2);
+    report(8);
+    expect(
+      events.map(({ type, loaded, total, lengthComputable }) => [type, loaded, total, lengthComputable]),
+    ).toEqual([
+      ["downloadprogress", 0, 1, true],
+      ["downloadprogress", 0.25, 1, true],
+      ["downloadprogress", 1, 1, true],
+    ]);
+    expect(events.map(({ bytesLoaded, bytesTotal }) => [bytesLoaded, bytesTotal])).toEqual([
+      [0, 8],
+      [2, 8],
+      [8, 8],
+    ]);
+  });
+
+  it("calls ondownloadprogress", () => {
+    const handler = vi.fn();
+    const report = watchDownload((monitor) => {
+      monitor.ondownloadprogress = handler;
+    }, 8);
+    report(4);
+    expect(handler.mock.lastCall?.[0]).toMatchObject({ loaded: 0.5 });
+  });
+
+  it("never goes back", () => {
+    const seen: number[] = [];
+    const report = watchDownload(
+      (monitor) => monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
+      4,
+    );
+    for (const bytes of [0, 2, 0, 1, 4, 4]) report(bytes);
+    expect(seen).toEqual([0, 0.5, 1]);
+  });
+
+  it("is complete at once when there is nothing to load", () => {
+    const seen: number[] = [];
+    const report = watchDownload(
+      (monitor) => monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
+      0,
+    );
+    report(0);
+    expect(seen).toEqual([1]);
+  });
+
+  it("does nothing without a monitor", () => {
+    expect(() => watchDownload(undefined, 1)(1)).not.toThrow();
+  });
+});

@@ -1,0 +1,89 @@
+/** The npm package's JavaScript and declarations: `web/src` and the generated glue into `web/dist`. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { build } from "esbuild";
+import { writeIfChanged } from "./fingerprint.mjs";
+import { ROOT, run, StageError } from "./stage.mjs";
+
+const DIST = join(ROOT, "web/dist");
+const GENERATED = join(ROOT, "web/generated");
+const TYPES = join(ROOT, "target/types/web/src");
+
+// Every browser with WebAssembly SIMD that also has what the sources use: class static privacy, `Array.at`.
+const SHARED = { bundle: true, format: "esm", minify: true, target: "es2022", logLevel: "warning" };
+
+/** What the worker takes from the glue; the rest (synchronous start, bookkeeping) is left out. */
+const BINDINGS = "default, Device, ModelFiles, TextEmbedder, VectorIndex";
+
+/** Builds everything but the wasm files. */
+export async function buildPackage() {
+  generateErrorCodes();
+  clean();
+  await Promise.all([bundleSources(), ...["cpu", "gpu"].map(bundleGlue), declare()]);
+}
+
+function clean() {
+  mkdirSync(DIST, { recursive: true });
+  for (const name of readdirSync(DIST)) {
+    if (!name.endsWith(".wasm")) rmSync(join(DIST, name), { recursive: true });
+  }
+}
+
+function bundleSources() {
+  return build({
+    ...SHARED,
+    entryPoints: { index: join(ROOT, "web/src/index.ts"), worker: join(ROOT, "web/src/worker/worker.ts") },
+    splitting: true,
+    chunkNames: "shared",
+    sourcemap: "linked",
+    outdir: DIST,
+  });
+}
+
+async function bundleGlue(kind) {
+  const file = `inglenook_${kind}.js`;
+  const { outputFiles } = await build({
+    ...SHARED,
+    stdin: { contents: `export { ${BINDINGS} } from "./${file}"`, resolveDir: join(GENERATED, kind) },
+    write: false,
+  });
+  const [{ text }] = outputFiles;
+  // The worker says where the wasm file is. A default address would send bundlers looking for one.
+  if (text.includes("_bg.wasm")) throw new StageError(`${file} names a default wasm file`);
+  writeIfChanged(join(DIST, file), text);
+}
+
+/** Declarations for what `index.d.ts` reaches, and no more. */
+async function declare() {
+  await run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.package.json"]);
+  const wanted = [join(TYPES, "index.d.ts")];
+  for (const path of wanted) {
+    const text = readFileSync(path, "utf8");
+    for (const [, specifier] of text.matchAll(/from "(\.[^"]+)\.js"/g)) {
+      const next = join(dirname(path), `${specifier}.d.ts`);
+      if (!wanted.includes(next)) wanted.push(next);
+    }
+    writeIfChanged(join(DIST, relative(TYPES, path)), text);
+  }
+}
+
+/** `ErrorCode` is declared in Rust; the published declarations need a copy that stands alone. */
+function generateErrorCodes() {
+  const declarations = readFileSync(join(GENERATED, "cpu/inglenook_cpu.d.ts"), "utf8");
+  const [, union] = /export type ErrorCode\s*=([^;]+);/.exec(declarations) ?? [];
+  if (!union) throw new StageError("The glue declares no ErrorCode");
+  const codes = [...union.matchAll(/"([a-z0-9-]+)"/g)].map(([word]) => `\n  | ${word}`);
+  writeIfChanged(
+    join(ROOT, "web/src/error-code.ts"),
+    `// Generated from \`ErrorCode\` in crate/src/error.rs by \`npm run build\`. Do not edit.
+
+/** What went wrong, as a word that never changes meaning. */
+export type ErrorCode =${codes.join("")};
+`,
+  );
+}
+
+/** Whether the bindings have been generated, so that the sources can be checked. */
+export function hasBindings() {
+  return ["cpu", "gpu"].every((kind) => existsSync(join(GENERATED, kind, `inglenook_${kind}.d.ts`)));
+}

@@ -1,0 +1,95 @@
+/** Rust to wasm: cargo and wasm-bindgen through xtask, then wasm-opt, each only when its inputs changed. */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { fingerprint, unlessCurrent, writeIfChanged } from "./fingerprint.mjs";
+import { clock, ROOT, run, say, stage } from "./stage.mjs";
+
+/** The builds, and what wasm-opt aims at: speed where the work is done, size where the GPU does it. */
+export const BUILDS = { cpu: { optimise: "-O3" }, gpu: { optimise: "-Os" } };
+
+const FEATURES = [
+  "--enable-simd",
+  "--enable-bulk-memory",
+  "--enable-nontrapping-float-to-int",
+  "--enable-sign-ext",
+  "--enable-mutable-globals",
+  "--enable-reference-types",
+  "--enable-multivalue",
+];
+
+const SOURCES = [
+  "crate/src",
+  "crate/Cargo.toml",
+  "crate/build.rs",
+  "crate/xtask",
+  "Cargo.toml",
+  "Cargo.lock",
+  "rust-toolchain.toml",
+  ".cargo/config.toml",
+].map((path) => join(ROOT, path));
+
+/**
+ * Makes `web/dist/inglenook_<kind>.wasm` and the glue in `web/generated/<kind>/`.
+ * @param {keyof typeof BUILDS} kind
+ * @param {"release" | "fast"} profile  `fast` compiles in a fraction of the time, and is not optimised
+ */
+export async function buildWasm(kind, profile) {
+  const bindings = await compile(kind, profile);
+  for (const extension of ["js", "d.ts"]) {
+    const name = `inglenook_${kind}.${extension}`;
+    writeIfChanged(join(ROOT, "web/generated", kind, name), readFileSync(join(bindings, name)));
+  }
+  const compiled = join(bindings, `inglenook_${kind}_bg.wasm`);
+  const wasm = profile === "fast" ? compiled : await optimise(kind, compiled);
+  writeIfChanged(join(ROOT, "web/dist", `inglenook_${kind}.wasm`), readFileSync(wasm));
+}
+
+/** Compiles and makes the bindings; returns their folder. */
+async function compile(kind, profile) {
+  const folder = join("target/bindgen", profile, kind);
+  const step = {
+    stamp: join(ROOT, folder, "fingerprint"),
+    fingerprint: fingerprint(SOURCES, kind, profile),
+    outputs: ["js", "d.ts"].map((end) => join(ROOT, folder, `inglenook_${kind}.${end}`)),
+  };
+  const args = ["run", "-q", "-p", "xtask", "--", "build", kind, "--profile", profile, "--out", folder];
+  const ran = await unlessCurrent(step, () =>
+    stage(`Compiling the ${kind} build (${profile})`, async () => {
+      if (profile === "release")
+        say("Whole-program optimisation: several minutes when nothing is built yet.");
+      await run("cargo", args);
+    }),
+  );
+  if (!ran) say(`${kind}: up to date`);
+  return join(ROOT, folder);
+}
+
+/** Runs wasm-opt, or finds what it made of the same input before; returns the result's path. */
+async function optimise(kind, input) {
+  const flags = [BUILDS[kind].optimise, ...FEATURES];
+  const { version } = JSON.parse(readFileSync(join(ROOT, "node_modules/binaryen/package.json"), "utf8"));
+  const hash = createHash("sha256").update(readFileSync(input));
+  const key = hash.update(`${version} ${flags.join(" ")}`).digest("hex");
+  const folder = join(ROOT, "target/wasm-opt-cache");
+  const output = join(folder, `${key}.wasm`);
+  if (existsSync(output)) return output;
+  mkdirSync(folder, { recursive: true });
+  await stage(`wasm-opt ${BUILDS[kind].optimise} on the ${kind} build`, async () => {
+    const before = performance.now();
+    const beat = setInterval(() => say(`still optimising, ${clock(performance.now() - before)}`), 30_000);
+    try {
+      await run(process.execPath, [
+        join(ROOT, "node_modules/binaryen/bin/wasm-opt"),
+        input,
+        ...flags,
+        "-o",
+        `${output}.part`,
+      ]);
+    } finally {
+      clearInterval(beat);
+    }
+    renameSync(`${output}.part`, output);
+  });
+  return output;
+}
