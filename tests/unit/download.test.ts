@@ -157,6 +157,14 @@ describe("readModel with the cache", () => {
     expect(hashOf(await caches.content(keyOf(weights)))).toBe(hashOf(weights));
   });
 
+  it("does not take an entry for a file that was never completed", async () => {
+    await read();
+    await (await caches.open()).delete(`${keyOf(weights)}?complete`);
+    requests = [];
+    await read();
+    expect(requests).toEqual(["/models/tiny/w.bin"]);
+  });
+
   it("does without one", async () => {
     vi.stubGlobal("caches", undefined);
     expect((await read()).files.verified.size).toBe(2);

@@ -4,7 +4,7 @@ export class FakeCaches {
   failPut: "at once" | "in the middle" | undefined;
   readonly #entries = new Map<string, Buffer>();
 
-  async open(): Promise<object> {
+  async open() {
     return {
       match: async (key: string) => {
         const content = this.#entries.get(key);
@@ -27,7 +27,7 @@ export class FakeCaches {
     const full = new DOMException("full", "QuotaExceededError");
     if (this.failPut === "at once") throw full;
     const chunks: Uint8Array[] = [];
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
       if (this.failPut === "in the middle") throw full;
     }

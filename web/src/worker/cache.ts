@@ -6,19 +6,24 @@ const CACHE_NAME = "inglenook-v1";
 // an http address as its key; this one can exist nowhere.
 const keyOf = ({ sha256 }: ModelFile) => `https://inglenook.invalid/${sha256}`;
 
+// Firefox keeps what has arrived of an entry when the page is closed in the middle. So an entry counts only
+// beside a second one, which is written last.
+const sealOf = (file: ModelFile) => `${keyOf(file)}?complete`;
+
 /** The browser's store for model files; `undefined` where there is none, and then one goes without. */
 export async function openCache(): Promise<Cache | undefined> {
   // Absent in insecure contexts; rejects in some private modes and sandboxed frames.
   return globalThis.caches?.open(CACHE_NAME).catch(() => undefined);
 }
 
-/** The stored answer that holds `file`. Its bytes are not verified yet. */
+/** The stored answer that holds `file`. It was verified when it was stored, and must be verified again. */
 export async function findCached(cache: Cache | undefined, file: ModelFile): Promise<Response | undefined> {
-  return cache?.match(keyOf(file)).catch(() => undefined);
+  const sealed = await cache?.match(sealOf(file)).catch(() => undefined);
+  return sealed && cache?.match(keyOf(file)).catch(() => undefined);
 }
 
 export async function deleteCached(cache: Cache | undefined, file: ModelFile): Promise<void> {
-  await cache?.delete(keyOf(file)).catch(() => false);
+  for (const key of [sealOf(file), keyOf(file)]) await cache?.delete(key).catch(() => false);
 }
 
 /**
@@ -27,30 +32,34 @@ export async function deleteCached(cache: Cache | undefined, file: ModelFile): P
  * A store that fails (quota, private mode) stops quietly, and the download goes on without it.
  */
 export class CacheWriter {
+  readonly #cache: Cache;
+  readonly #file: ModelFile;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #stored: Promise<void>;
-  #storing: boolean;
+  readonly #stored: Promise<boolean>;
+  #failed = false;
 
-  constructor(cache: Cache | undefined, file: ModelFile) {
+  constructor(cache: Cache, file: ModelFile) {
     const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>>();
+    this.#cache = cache;
+    this.#file = file;
     this.#writer = writable.getWriter();
-    this.#storing = cache !== undefined;
-    const put = Promise.resolve(cache?.put(keyOf(file), new Response(readable)));
-    this.#stored = put
-      .catch(() => {})
-      .then(() => {
-        this.#storing = false;
-      });
+    this.#stored = cache.put(keyOf(file), new Response(readable)).then(
+      () => true,
+      () => {
+        this.#failed = true;
+        return false;
+      },
+    );
   }
 
   /** Resolves when the store is ready for more, or has given up. */
   async write(chunk: Uint8Array): Promise<void> {
-    if (this.#storing) await Promise.race([this.#writer.write(chunk), this.#stored]).catch(() => {});
+    if (!this.#failed) await Promise.race([this.#writer.write(chunk), this.#stored]).catch(() => {});
   }
 
   async commit(): Promise<void> {
     this.#writer.close().catch(() => {});
-    await this.#stored;
+    if (await this.#stored) await this.#cache.put(sealOf(this.#file), new Response()).catch(() => {});
   }
 
   abort(): void {

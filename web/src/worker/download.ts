@@ -74,17 +74,17 @@ async function readFetched(
   onChunk: OnChunk,
 ): Promise<void> {
   const body = await request(url, cache !== undefined);
-  const store = new CacheWriter(cache, file);
+  const store = cache && new CacheWriter(cache, file);
   try {
     await pour(body, file, sink, (received, chunk) => {
       onChunk(received, chunk);
-      return store.write(chunk);
+      return store?.write(chunk);
     });
   } catch (error) {
-    store.abort();
+    store?.abort();
     throw error;
   }
-  await store.commit();
+  await store?.commit();
 }
 
 /** Asks for a file; the answer must be a success, and no web page. */
