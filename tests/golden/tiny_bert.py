@@ -25,7 +25,7 @@ OUT = Path(__file__).parent
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LETTERS = [chr(c) for c in range(ord("a"), ord("z") + 1)]
-WORDS = ["the", "cat", "sat", "on", "mat", "fire", "side", "##ing", "##s", "##ed", "猫", "Σ", "σ", "É", "é", "e\u0301"]
+WORDS = ["the", "cat", "sat", "on", "mat", "fire", "side", "##ing", "##er", "##ed", "猫", "Σ", "σ", "É", "é", "e\u0301"]
 PUNCTUATION = [".", ",", "!", "?", "'", "-"]
 VOCABULARY = SPECIAL + PUNCTUATION + WORDS + LETTERS + [f"##{c}" for c in LETTERS] + ["A", "T", "##T"]
 

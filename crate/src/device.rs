@@ -1,0 +1,104 @@
+//! What computes: the CPU, or a WebGPU device that is watched for faults.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::tensor::Tensor;
+
+use crate::{Error, ErrorCode, Result};
+
+/// The kind of a [`Device`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// Flex, in this thread.
+    Cpu,
+    /// Cube, through WebGPU.
+    WebGpu,
+}
+
+/// A Burn device and what is known of its health.
+#[derive(Clone, Debug)]
+pub struct Device {
+    burn: burn::tensor::Device,
+    kind: DeviceKind,
+    fault: Fault,
+}
+
+/// The first fault of a device, once there is one.
+type Fault = Arc<Mutex<Option<Error>>>;
+
+impl Device {
+    /// The CPU. It never fails.
+    pub fn cpu() -> Self {
+        Self { burn: burn::tensor::Device::flex(), kind: DeviceKind::Cpu, fault: Fault::default() }
+    }
+
+    /// The browser's GPU.
+    ///
+    /// From here on, a lost device and an error that no operation was waiting for are kept as the device's
+    /// fault: results read after either are not to be trusted.
+    ///
+    /// # Errors
+    /// `gpu-unavailable` where there is no adapter or it refuses a device.
+    #[cfg(feature = "gpu")]
+    pub async fn webgpu() -> Result<Self> {
+        use burn::tensor::wgpu::WgpuBackend;
+
+        let (burn, setup) = burn::tensor::Device::wgpu_options()
+            .graphics_api(WgpuBackend::WebGpu)
+            .init_with_setup_async()
+            .await
+            .map_err(|e| Error::new(ErrorCode::GpuUnavailable, format!("WebGPU cannot be used: {e}")))?;
+        let fault = Fault::default();
+        let lost = fault.clone();
+        setup.device.set_device_lost_callback(move |reason, message| {
+            note(
+                &lost,
+                Error::new(ErrorCode::GpuLost, format!("The GPU device was lost ({reason:?}): {message}")),
+            );
+        });
+        let uncaptured = fault.clone();
+        setup.device.on_uncaptured_error(Arc::new(move |error| {
+            note(&uncaptured, Error::new(ErrorCode::GpuError, format!("The GPU reported an error: {error}")));
+        }));
+        Ok(Self { burn, kind: DeviceKind::WebGpu, fault })
+    }
+
+    /// Where Burn keeps tensors.
+    pub fn burn(&self) -> &burn::tensor::Device {
+        &self.burn
+    }
+
+    /// CPU or WebGPU.
+    pub fn kind(&self) -> DeviceKind {
+        self.kind
+    }
+
+    /// The device's first fault, if it had one.
+    pub fn fault(&self) -> Option<Error> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `Ok` while the device had no fault.
+    ///
+    /// # Errors
+    /// `gpu-lost` or `gpu-error`.
+    pub fn check(&self) -> Result<()> {
+        self.fault().map_or(Ok(()), Err)
+    }
+}
+
+/// Keeps the first fault; later ones follow from it.
+#[cfg(feature = "gpu")]
+fn note(fault: &Fault, error: Error) {
+    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+}
+
+/// The elements of a tensor, row-major.
+///
+/// # Errors
+/// `gpu-error` where they cannot be read back.
+pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    let failed = |e: String| Error::new(ErrorCode::GpuError, format!("A result could not be read back: {e}"));
+    let data = tensor.into_data_async().await.map_err(|e| failed(format!("{e:?}")))?;
+    data.try_to_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
+}

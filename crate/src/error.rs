@@ -1,0 +1,94 @@
+//! One error type for the whole crate: a stable code for programs, a sentence for people.
+
+use serde::Serialize;
+
+/// What went wrong, as a word that never changes meaning.
+///
+/// The TypeScript package has the same words: its `ErrorCode` type is generated from this enum. Codes that
+/// only TypeScript raises (downloads, storage, lifecycle) are declared here too, so that there is one list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), derive(tsify::Tsify))]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCode {
+    /// The request could not be made, or the connection failed before an answer.
+    Network,
+    /// The server answered with a status other than success.
+    HttpStatus,
+    /// The server answered with a web page where a model file should be.
+    NotWeights,
+    /// The download stopped before its last byte.
+    IncompleteDownload,
+    /// A file is longer or shorter than its manifest says.
+    SizeMismatch,
+    /// A file's SHA-256 differs from its manifest's.
+    HashMismatch,
+    /// The browser refused to store or to read back a file.
+    Storage,
+    /// A file breaks the rules of its own format.
+    MalformedFile,
+    /// A well-formed file of a format or version that is not supported.
+    UnsupportedFile,
+    /// The architecture, or one of its settings, is not supported.
+    UnsupportedModel,
+    /// A tensor's data type is not supported.
+    UnsupportedDtype,
+    /// The model needs a tensor that no file holds.
+    MissingTensor,
+    /// A tensor has another shape than the configuration demands.
+    TensorShape,
+    /// The model needs a file that was not given.
+    MissingFile,
+    /// The tokenizer's definition cannot be used.
+    Tokenizer,
+    /// An argument is out of its range.
+    InvalidInput,
+    /// WebGPU or its adapter is missing.
+    GpuUnavailable,
+    /// The adapter's limits are too small for the model.
+    GpuLimits,
+    /// The GPU computed other numbers than the CPU.
+    GpuSelfTest,
+    /// The GPU device was lost.
+    GpuLost,
+    /// The GPU reported an error that no operation was waiting for.
+    GpuError,
+    /// Memory could not be had.
+    OutOfMemory,
+    /// The object was destroyed.
+    Destroyed,
+    /// No manifest has the given model name.
+    UnknownModel,
+    /// The worker could not be started, or died.
+    Worker,
+    /// A defect of this library.
+    Internal,
+}
+
+/// An error with a stable [`ErrorCode`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// The stable code.
+    pub code: ErrorCode,
+    /// One sentence for a person.
+    pub message: String,
+    /// What it is about: a file, a tensor, a setting.
+    pub detail: Option<String>,
+}
+
+/// The crate's result.
+pub type Result<T> = core::result::Result<T, Error>;
+
+impl Error {
+    /// An error of `code` that says `message`.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), detail: None }
+    }
+
+    /// The same error, naming what it is about.
+    #[must_use]
+    pub fn about(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}

@@ -1,0 +1,21 @@
+//! Operations that Burn's own are too slow for, each with a reference in Burn's operations beside it.
+//!
+//! An operation is a function on tensors. On the CPU it runs the kernel in [`cpu`], through a backend extension of
+//! Flex; on any other device it runs the reference, which is also the oracle that the kernel is tested against.
+
+pub(crate) mod attention_f32;
+mod cpu;
+mod flex;
+pub(crate) mod layer_norm_f32;
+pub(crate) mod linear_f32;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(crate) use cpu::dot_f32::dot;
+
+use burn::{backend::DispatchDevice, tensor::Device};
+
+/// Whether tensors on `device` are computed by the CPU kernels.
+pub(crate) fn on_cpu(device: &Device) -> bool {
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+}

@@ -1,0 +1,8 @@
+//! CPU kernels on plain slices, written once over four f32 lanes.
+
+pub(crate) mod attention_f32;
+pub(crate) mod dot_f32;
+mod f32x4;
+pub(crate) mod gemm_f32;
+pub(crate) mod layer_norm_f32;
+pub(crate) mod math_f32;

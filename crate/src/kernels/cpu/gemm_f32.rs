@@ -1,0 +1,185 @@
+//! Matrix product over a right-hand side packed once into column panels.
+//!
+//! The weight of a linear layer never changes, so its panels are made when the model is loaded and every forward
+//! streams through them. The register tile is 4 rows × 8 columns: eight accumulators, two panel vectors, one
+//! broadcast and one product fit the fifteen vector registers that V8 leaves to wasm code on x86-64.
+
+use super::f32x4::F32x4;
+
+/// Columns of a panel.
+pub(crate) const PANEL: usize = 8;
+/// Rows of a register tile.
+const TILE: usize = 4;
+/// Rows of the left-hand side that stay in the second-level cache while all panels pass by.
+const ROWS: usize = 128;
+/// Depth of a block: a panel block of `DEPTH × PANEL` f32 is 12 KiB and stays in the first-level cache.
+const DEPTH: usize = 384;
+
+/// The length of the panels of a `k × n` matrix.
+pub(crate) const fn panels_len(k: usize, n: usize) -> usize {
+    n.div_ceil(PANEL) * k * PANEL
+}
+
+/// Packs a `k × n` matrix, read through `at(row, column)`, into `⌈n / 8⌉` panels of `[k, 8]`, padded with zeros.
+pub(crate) fn pack(k: usize, n: usize, at: impl Fn(usize, usize) -> f32, panels: &mut [f32]) {
+    for (p, panel) in panels[..panels_len(k, n)].chunks_exact_mut(k * PANEL).enumerate() {
+        for (row, lanes) in panel.chunks_exact_mut(PANEL).enumerate() {
+            for (lane, slot) in lanes.iter_mut().enumerate() {
+                let column = p * PANEL + lane;
+                *slot = if column < n { at(row, column) } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// A row-major matrix whose rows are `stride` elements apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) stride: usize,
+}
+
+/// A row-major matrix to write, whose rows are `stride` elements apart.
+pub(crate) struct RowsMut<'a> {
+    pub(crate) data: &'a mut [f32],
+    pub(crate) stride: usize,
+}
+
+/// `c[m, n] = a[m, k] · b + bias`, with `b` in panels made by [`pack`] and `bias` of `n` elements or none.
+///
+/// # Panics
+/// If a slice is too short for the given dimensions: a defect of the caller, whatever the input.
+pub(crate) fn gemm([m, k, n]: [usize; 3], a: Rows, panels: &[f32], bias: Option<&[f32]>, c: &mut RowsMut) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(a.stride >= k && a.data.len() >= (m - 1) * a.stride + k);
+    assert!(c.stride >= n && c.data.len() >= (m - 1) * c.stride + n);
+    assert!(panels.len() >= panels_len(k, n) && bias.is_none_or(|b| b.len() >= n));
+    for first_row in (0..m).step_by(ROWS) {
+        let rows = first_row..m.min(first_row + ROWS);
+        for first in (0..k.max(1)).step_by(DEPTH) {
+            let depth = first..k.min(first + DEPTH);
+            for column in (0..n).step_by(PANEL) {
+                let panel = &panels[column * k + depth.start * PANEL..column * k + depth.end * PANEL];
+                let start = (first == 0).then(|| bias_lanes(bias, column));
+                let block = Block { a, first, panel, start };
+                if column + PANEL <= n {
+                    block.into_rows(rows.clone(), &mut c.data[column..], c.stride);
+                } else {
+                    block.into_edge(rows.clone(), &mut c.data[column..], c.stride, n - column);
+                }
+            }
+        }
+    }
+}
+
+/// The eight bias values from `column` on, zero where there are none.
+fn bias_lanes(bias: Option<&[f32]>, column: usize) -> [f32; PANEL] {
+    let bias = bias.and_then(|b| b.get(column..)).unwrap_or(&[]);
+    core::array::from_fn(|lane| bias.get(lane).copied().unwrap_or(0.0))
+}
+
+/// One block of one panel: what every row tile multiplies with.
+struct Block<'a> {
+    a: Rows<'a>,
+    /// First column of `a` that belongs to the block.
+    first: usize,
+    panel: &'a [f32],
+    /// What the sums start from; the values already in the output when absent.
+    start: Option<[f32; PANEL]>,
+}
+
+impl Block<'_> {
+    /// Adds the block into whole panels of eight columns; `c` starts at the panel's first column.
+    fn into_rows(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize) {
+        for row in rows.clone().step_by(TILE) {
+            let height = TILE.min(rows.end - row);
+            self.tile(row, height, &mut c[row * stride..], stride);
+        }
+    }
+
+    /// The same for the last panel, of which only `width` columns exist.
+    fn into_edge(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize, width: usize) {
+        for row in rows.clone().step_by(TILE) {
+            let height = TILE.min(rows.end - row);
+            let mut edge = [0.0; TILE * PANEL];
+            for (r, line) in edge.chunks_exact_mut(PANEL).take(height).enumerate() {
+                line[..width].copy_from_slice(&c[(row + r) * stride..][..width]);
+            }
+            self.tile(row, height, &mut edge, PANEL);
+            for (r, line) in edge.chunks_exact(PANEL).take(height).enumerate() {
+                c[(row + r) * stride..][..width].copy_from_slice(&line[..width]);
+            }
+        }
+    }
+
+    fn tile(&self, row: usize, height: usize, c: &mut [f32], stride: usize) {
+        match height {
+            4 => self.tile_of::<4>(row, c, stride),
+            3 => self.tile_of::<3>(row, c, stride),
+            2 => self.tile_of::<2>(row, c, stride),
+            _ => self.tile_of::<1>(row, c, stride),
+        }
+    }
+
+    #[inline]
+    fn tile_of<const H: usize>(&self, row: usize, c: &mut [f32], stride: usize) {
+        let depth = self.panel.len() / PANEL;
+        assert!(c.len() >= (H - 1) * stride + PANEL);
+        assert!(self.a.data.len() >= (row + H - 1) * self.a.stride + self.first + depth);
+        let a: [*const f32; H] =
+            core::array::from_fn(|r| self.a.data[(row + r) * self.a.stride + self.first..].as_ptr());
+        let (panel, c) = (self.panel.as_ptr(), c.as_mut_ptr());
+        // SAFETY: every row of `a` holds `depth` values from its pointer on, the panel `depth × PANEL`, and
+        // every row of `c` holds `PANEL` (both asserted above).
+        unsafe {
+            let mut sums: [[F32x4; 2]; H] = match &self.start {
+                Some(start) => [[F32x4::load(start.as_ptr()), F32x4::load(start.as_ptr().add(4))]; H],
+                None => core::array::from_fn(|r| {
+                    [F32x4::load(c.add(r * stride)), F32x4::load(c.add(r * stride + 4))]
+                }),
+            };
+            for d in 0..depth {
+                let b = [F32x4::load(panel.add(d * PANEL)), F32x4::load(panel.add(d * PANEL + 4))];
+                for (sum, a) in sums.iter_mut().zip(&a) {
+                    let a = F32x4::splat(*a.add(d));
+                    *sum = [a.mul_add(b[0], sum[0]), a.mul_add(b[1], sum[1])];
+                }
+            }
+            for (r, sum) in sums.iter().enumerate() {
+                sum[0].store(c.add(r * stride));
+                sum[1].store(c.add(r * stride + 4));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::{assert_close, random};
+
+    fn naive([m, k, n]: [usize; 3], a: &[f32], b: &[f32], bias: &[f32]) -> Vec<f32> {
+        let dot = |i: usize, j: usize| (0..k).map(|d| a[i * k + d] * b[d * n + j]).sum::<f32>();
+        (0..m * n).map(|c| bias[c % n] + dot(c / n, c % n)).collect()
+    }
+
+    #[test]
+    fn gemm_matches_the_naive_product_on_odd_shapes() {
+        let shapes =
+            [[1, 1, 1], [3, 5, 7], [4, 8, 8], [5, 384, 12], [129, 17, 9], [130, 385, 16], [2, 1000, 33]];
+        for (seed, [m, k, n]) in (1..).zip(shapes) {
+            let (a, b, bias) = (random(seed, m * k), random(seed + 100, k * n), random(seed + 200, n));
+            let mut panels = vec![f32::NAN; panels_len(k, n)];
+            pack(k, n, |row, column| b[row * n + column], &mut panels);
+            // Rows two elements longer than needed, so that a wrong stride shows.
+            let mut c = vec![f32::NAN; m * (n + 2)];
+            let mut out = RowsMut { data: &mut c, stride: n + 2 };
+            gemm([m, k, n], Rows { data: &a, stride: k }, &panels, Some(&bias), &mut out);
+            let dense: Vec<f32> = c.chunks(n + 2).flat_map(|row| row[..n].to_vec()).collect();
+            assert_close(&dense, &naive([m, k, n], &a, &b, &bias), 1e-4);
+            assert!(c.chunks(n + 2).all(|row| row[n..].iter().all(|x| x.is_nan())), "padding was written");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The backend extension that brings the CPU kernels to Flex tensors.
+//!
+//! A Flex tensor is a view of a shared buffer: inputs are made contiguous first and read from their own offset.
+
+use burn::{
+    backend::{Backend, Flex, backend_extension, tensor::FloatTensor},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
+
+use super::{
+    cpu::{
+        attention_f32::{Head, Scratch, attend},
+        gemm_f32::{Rows, RowsMut, gemm},
+        layer_norm_f32::normalise,
+        math_f32::{gelu, gelu_tanh, map},
+    },
+    linear_f32::Activation,
+};
+
+/// The operations, for the backends that have kernels of their own.
+#[backend_extension(Flex)]
+pub(crate) trait Ops: Backend {
+    /// See [`super::linear_f32::linear_f32`]; `panels` as [`super::linear_f32::Weight`] lays them out.
+    fn linear_f32(
+        x: FloatTensor<Self>,
+        panels: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        out: usize,
+        then: Activation,
+    ) -> FloatTensor<Self>;
+
+    /// See [`super::layer_norm_f32::add_layer_norm_f32`].
+    fn add_layer_norm_f32(
+        x: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self>;
+
+    /// See [`super::attention_f32::attention_f32`].
+    fn attention_f32(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        heads: usize,
+        tokens: usize,
+        lengths: Vec<usize>,
+    ) -> FloatTensor<Self>;
+}
+
+/// The elements of a contiguous tensor.
+fn values(tensor: &FlexTensor) -> &[f32] {
+    let layout = tensor.layout();
+    &tensor.storage::<f32>()[layout.start_offset()..][..layout.num_elements()]
+}
+
+fn dims(tensor: &FlexTensor) -> [usize; 2] {
+    [tensor.layout().shape()[0], tensor.layout().shape()[1]]
+}
+
+impl Ops for Flex {
+    fn linear_f32(
+        x: FlexTensor,
+        panels: FlexTensor,
+        bias: FlexTensor,
+        out: usize,
+        then: Activation,
+    ) -> FlexTensor {
+        let (x, panels, bias) = (x.to_contiguous(), panels.to_contiguous(), bias.to_contiguous());
+        let [rows, inp] = dims(&x);
+        let mut y = vec![0.0; rows * out];
+        let mut into = RowsMut { data: &mut y, stride: out };
+        let x = Rows { data: values(&x), stride: inp };
+        gemm([rows, inp, out], x, values(&panels), Some(values(&bias)), &mut into);
+        match then {
+            Activation::Identity => {}
+            Activation::Gelu => map(&mut y, gelu),
+            Activation::GeluTanh => map(&mut y, gelu_tanh),
+            Activation::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
+        }
+        FlexTensor::from_data(TensorData::new(y, [rows, out]))
+    }
+
+    fn add_layer_norm_f32(
+        x: FlexTensor,
+        residual: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        epsilon: f32,
+    ) -> FlexTensor {
+        let (x, residual) = (x.to_contiguous(), residual.to_contiguous());
+        let (gamma, beta) = (gamma.to_contiguous(), beta.to_contiguous());
+        let [rows, width] = dims(&x);
+        let mut y: Vec<f32> = values(&x).iter().zip(values(&residual)).map(|(x, r)| x + r).collect();
+        for row in y.chunks_exact_mut(width) {
+            normalise(row, values(&gamma), values(&beta), epsilon);
+        }
+        FlexTensor::from_data(TensorData::new(y, [rows, width]))
+    }
+
+    fn attention_f32(
+        query: FlexTensor,
+        key: FlexTensor,
+        value: FlexTensor,
+        heads: usize,
+        tokens: usize,
+        lengths: Vec<usize>,
+    ) -> FlexTensor {
+        let (query, key, value) = (query.to_contiguous(), key.to_contiguous(), value.to_contiguous());
+        let [rows, hidden] = dims(&query);
+        let width = hidden / heads;
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let mut scratch = Scratch::new(longest, width);
+        let mut y = vec![0.0; rows * hidden];
+        for (sequence, length) in lengths.iter().enumerate() {
+            for head in 0..heads {
+                let first = sequence * tokens * hidden + head * width;
+                let head = Head {
+                    query: &values(&query)[first..],
+                    key: &values(&key)[first..],
+                    value: &values(&value)[first..],
+                    stride: hidden,
+                };
+                attend(&head, [*length, width], &mut scratch, &mut y[first..]);
+            }
+        }
+        FlexTensor::from_data(TensorData::new(y, [rows, hidden]))
+    }
+}

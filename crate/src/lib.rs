@@ -1,0 +1,19 @@
+//! Inglenook: private AI inference inside the browser.
+//!
+//! Layers, dependencies pointing down only: `web` (the wasm boundary) → [`tasks`] → [`models`] → [`nn`] →
+//! [`kernels`] → Burn. [`formats`] and [`tokenizer`] turn bytes into named tensors and text into ids, and know
+//! nothing of models.
+
+pub mod device;
+pub mod error;
+pub mod files;
+pub mod formats;
+pub mod kernels;
+pub mod models;
+pub mod nn;
+pub mod tasks;
+pub mod tokenizer;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub mod web;
+
+pub use error::{Error, ErrorCode, Result};

@@ -1,0 +1,3 @@
+//! Architectures, one folder each: `config` reads a checkpoint's settings, `weights` its names, `model` computes.
+
+pub mod bert;

@@ -1,0 +1,68 @@
+//! Does a device compute what the CPU computes?
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::{Bert, BertConfig};
+use crate::{
+    Error, ErrorCode, Result,
+    nn::{Padding, Weights},
+};
+
+/// The largest difference of a hidden state that is still rounding; hidden states are of order one.
+const TOLERANCE: f32 = 1e-3;
+/// Rows of the synthetic tables.
+const ROWS: usize = 32;
+/// Lengths of the test sequences, padded to the longest.
+const LENGTHS: [usize; 2] = [16, 11];
+
+/// Runs one block of the model's own width, with synthetic weights, on `device` and on the CPU.
+///
+/// # Errors
+/// `gpu-self-test` where the hidden states differ, or are not numbers; `gpu-error` where they cannot be read.
+pub async fn run(config: &BertConfig, device: &Device) -> Result<()> {
+    let config = BertConfig {
+        num_hidden_layers: 1,
+        vocab_size: ROWS,
+        max_position_embeddings: ROWS,
+        type_vocab_size: 1,
+        ..config.clone()
+    };
+    let expected = hidden_states(&config, &Device::flex()).await?;
+    let found = hidden_states(&config, device).await?;
+    // A comparison with NaN is false, so that NaN counts as different.
+    let same = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE;
+    if expected.len() == found.len() && expected.iter().zip(&found).all(same) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::GpuSelfTest, "The GPU computes other numbers than the CPU."))
+}
+
+/// The hidden states of the real tokens, `[Σ lengths · hidden]`.
+async fn hidden_states(config: &BertConfig, device: &Device) -> Result<Vec<f32>> {
+    let tokens = LENGTHS[0];
+    let ids: Vec<i32> = (0..2 * tokens).map(|i| (i * 7 % ROWS) as i32).collect();
+    let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [2, tokens]), device);
+    let bert = Bert::load(config, &Synthetic, device)?;
+    let states = bert.forward(ids, &Padding::new(&LENGTHS, tokens, device));
+    let states: Vec<f32> = crate::device::read(states).await?;
+    let row = tokens * config.hidden_size;
+    let real = LENGTHS.iter().zip(states.chunks(row));
+    Ok(real.flat_map(|(length, rows)| rows[..length * config.hidden_size].to_vec()).collect())
+}
+
+/// Reproducible weights of a scale that keeps the activations near one.
+struct Synthetic;
+
+impl Weights for Synthetic {
+    fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let scale = if shape.len() == 2 { 1.7 / (shape[1] as f32).sqrt() } else { 0.1 };
+        let centre = if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
+        let seed = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+        let value = |i: u32| {
+            let h = (i ^ seed).wrapping_mul(0x9e37_79b1);
+            let h = (h ^ (h >> 15)).wrapping_mul(0x85eb_ca6b);
+            centre + scale * ((h >> 8) as f32 / (1 << 23) as f32 - 1.0)
+        };
+        Ok((0..shape.iter().product::<usize>() as u32).map(value).collect())
+    }
+}

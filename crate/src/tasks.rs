@@ -1,0 +1,4 @@
+//! What people want done: text in, vectors out. Nothing here knows of JavaScript.
+
+pub mod embedder;
+pub mod vector_index;

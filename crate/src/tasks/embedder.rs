@@ -1,0 +1,77 @@
+//! Sentence embeddings (Reimers and Gurevych, 2019, arXiv:1908.10084): an encoder, pooled and normalised.
+
+mod config;
+mod job;
+mod load;
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+pub use config::Pooling;
+pub use job::Job;
+
+use crate::{
+    Result,
+    device::{Device, read},
+    models::bert::{Bert, BertConfig},
+    nn::Padding,
+    tokenizer::Tokenizer,
+};
+
+/// A loaded embedding model.
+pub struct Embedder {
+    bert: Bert,
+    config: BertConfig,
+    tokenizer: Tokenizer,
+    pooling: Pooling,
+    normalise: bool,
+    max_tokens: usize,
+    device: Device,
+}
+
+impl Embedder {
+    /// The encoder's settings.
+    pub fn config(&self) -> &BertConfig {
+        &self.config
+    }
+
+    /// How token states become one vector.
+    pub fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// Whether vectors have unit length.
+    pub fn normalised(&self) -> bool {
+        self.normalise
+    }
+
+    /// The longest text in tokens, special tokens included; longer ones are cut.
+    pub fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// Embeds token sequences of the same padded length: `[batch · hidden]`, in the order given.
+    async fn embed(&self, sequences: &[&[u32]], tokens: usize) -> Result<Vec<f32>> {
+        let device = self.device.burn();
+        let pad = self.tokenizer.pad_id();
+        let padded = |ids: &&[u32]| {
+            let ids = ids.iter().copied().chain(core::iter::repeat(pad)).take(tokens);
+            ids.map(|id| id as i32).collect::<Vec<_>>()
+        };
+        let ids: Vec<i32> = sequences.iter().flat_map(padded).collect();
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [sequences.len(), tokens]), device);
+        let lengths: Vec<usize> = sequences.iter().map(|ids| ids.len()).collect();
+        let padding = Padding::new(&lengths, tokens, device);
+        let states = self.bert.forward(ids, &padding);
+        let vectors = self.pooling.apply(states, &padding);
+        let vectors = if self.normalise { unit_length(vectors) } else { vectors };
+        let vectors = read(vectors).await?;
+        self.device.check()?;
+        Ok(vectors)
+    }
+}
+
+/// Scales each row of `[batch, hidden]` to length one; a row of zeros stays as it is.
+fn unit_length(x: Tensor<2>) -> Tensor<2> {
+    let length = (x.clone() * x.clone()).sum_dim(1).sqrt().clamp_min(1e-12);
+    x / length
+}

@@ -1,0 +1,88 @@
+//! From verified files to a loaded embedder.
+
+use super::{
+    Embedder, Pooling,
+    config::{normalises, token_limit},
+};
+use crate::{
+    Error, ErrorCode, Result,
+    device::{Device, DeviceKind},
+    files::ModelFiles,
+    formats::{open_gguf, open_safetensors},
+    models::bert::{Bert, BertConfig, GgufWeights, SafetensorsWeights, self_test},
+    tokenizer::Tokenizer,
+};
+
+impl Embedder {
+    /// Loads the model in `files` onto `device`: one GGUF file, or a sentence-transformers folder with
+    /// `model.safetensors`.
+    ///
+    /// `limit` caps the text length in tokens, for files that do not say how long the model's texts were; the
+    /// number of positions always does. On WebGPU the numeric self-test runs before any weight is loaded.
+    ///
+    /// # Errors
+    /// `missing-file`, `malformed-file`, `unsupported-*`, `missing-tensor`, `tensor-shape`, `tokenizer`, and on a
+    /// GPU `gpu-self-test`, `gpu-lost`, `gpu-error`.
+    pub async fn load(files: &mut ModelFiles, device: Device, limit: Option<usize>) -> Result<Self> {
+        match files.find(".gguf") {
+            Some(path) => Self::load_gguf(take(files, &path)?, device, limit).await,
+            None => Self::load_safetensors(files, device, limit).await,
+        }
+    }
+
+    async fn load_gguf(bytes: Vec<u8>, device: Device, limit: Option<usize>) -> Result<Self> {
+        let file = open_gguf(bytes)?;
+        let config = BertConfig::from_gguf(&file)?;
+        let pooling = Pooling::from_gguf(file.metadata.u32("bert.pooling_type")?)?;
+        let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
+        test(&config, &device).await?;
+        let bert = Bert::load(&config, &GgufWeights(&file), device.burn())?;
+        // A GGUF file does not say whether vectors are normalised; llama.cpp does so unless told otherwise.
+        Self { bert, tokenizer, pooling, normalise: true, max_tokens: usize::MAX, config, device }
+            .limited(limit)
+    }
+
+    async fn load_safetensors(files: &mut ModelFiles, device: Device, limit: Option<usize>) -> Result<Self> {
+        let config = BertConfig::from_json(&take(files, "config.json")?)?;
+        let pooling = Pooling::from_json(&take(files, "1_Pooling/config.json")?)?;
+        let normalise = normalises(&take(files, "modules.json")?)?;
+        let own = token_limit(&take(files, "sentence_bert_config.json")?)?.unwrap_or(usize::MAX);
+        let tokenizer = Tokenizer::from_json(&take(files, "tokenizer.json")?)?;
+        let file = open_safetensors(take(files, "model.safetensors")?)?;
+        test(&config, &device).await?;
+        let bert = Bert::load(&config, &SafetensorsWeights::new(&file), device.burn())?;
+        Self { bert, tokenizer, pooling, normalise, max_tokens: own, config, device }.limited(limit)
+    }
+
+    /// Applies the limits and checks that the tokenizer fits the encoder.
+    fn limited(mut self, limit: Option<usize>) -> Result<Self> {
+        self.max_tokens =
+            self.max_tokens.min(limit.unwrap_or(usize::MAX)).min(self.config.max_position_embeddings);
+        if self.tokenizer.vocabulary_size() > self.config.vocab_size {
+            let message = format!(
+                "The tokenizer has {} tokens, the model {}.",
+                self.tokenizer.vocabulary_size(),
+                self.config.vocab_size
+            );
+            return Err(Error::new(ErrorCode::Tokenizer, message));
+        }
+        self.device.check()?;
+        Ok(self)
+    }
+}
+
+async fn test(config: &BertConfig, device: &Device) -> Result<()> {
+    match device.kind() {
+        DeviceKind::Cpu => Ok(()),
+        DeviceKind::WebGpu => {
+            let result = self_test::run(config, device.burn()).await;
+            device.check().and(result)
+        }
+    }
+}
+
+fn take(files: &mut ModelFiles, path: &str) -> Result<Vec<u8>> {
+    files.take(path).ok_or_else(|| {
+        Error::new(ErrorCode::MissingFile, format!("The model has no file {path}.")).about(path)
+    })
+}

@@ -1,0 +1,20 @@
+//! The wasm boundary: typed handles over [`crate::tasks`], and no logic.
+//!
+//! Every failure is thrown as a plain `{ code, message, detail }` record. A panic is a defect: it is printed to the
+//! console and traps, after which the instance must not be used again.
+
+mod device;
+mod embedder;
+mod error;
+mod files;
+mod vector_index;
+
+use wasm_bindgen::prelude::*;
+
+/// Runs once, when the module is instantiated.
+#[wasm_bindgen(start)]
+pub fn start() {
+    std::panic::set_hook(Box::new(|info| {
+        web_sys::console::error_1(&JsValue::from_str(&format!("inglenook: {info}")));
+    }));
+}

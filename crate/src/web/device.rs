@@ -1,0 +1,57 @@
+//! What computes.
+
+use serde::Serialize;
+use tsify::{Ts, Tsify};
+use wasm_bindgen::prelude::*;
+
+#[cfg(feature = "gpu")]
+use super::error::thrown;
+use super::error::{ErrorRecord, record};
+use crate::{device, device::DeviceKind as Kind};
+
+/// The kind of a device.
+#[derive(Serialize, Tsify)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// The CPU.
+    Cpu,
+    /// WebGPU.
+    WebGpu,
+}
+
+impl From<Kind> for DeviceKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Cpu => Self::Cpu,
+            Kind::WebGpu => Self::WebGpu,
+        }
+    }
+}
+
+/// The CPU or a WebGPU device.
+#[wasm_bindgen]
+pub struct Device(pub(super) device::Device);
+
+#[wasm_bindgen]
+impl Device {
+    /// The CPU.
+    pub fn cpu() -> Self {
+        Self(device::Device::cpu())
+    }
+
+    /// The browser's GPU.
+    #[cfg(feature = "gpu")]
+    pub async fn webgpu() -> Result<Device, JsValue> {
+        device::Device::webgpu().await.map(Self).map_err(thrown)
+    }
+
+    /// CPU or WebGPU.
+    pub fn kind(&self) -> Result<Ts<DeviceKind>, JsValue> {
+        record(&self.0.kind().into())
+    }
+
+    /// The device's first fault, if it had one: a lost device or an error that nothing was waiting for.
+    pub fn fault(&self) -> Result<Option<Ts<ErrorRecord>>, JsValue> {
+        self.0.fault().map(|fault| record(&fault.into())).transpose()
+    }
+}

@@ -1,0 +1,39 @@
+//! Errors as records.
+
+use serde::Serialize;
+use tsify::{Ts, Tsify};
+use wasm_bindgen::JsValue;
+
+use crate::{Error, ErrorCode};
+
+/// What every function of this module throws.
+#[derive(Serialize, Tsify)]
+pub struct ErrorRecord {
+    /// A word that never changes meaning.
+    pub code: ErrorCode,
+    /// One sentence for a person.
+    pub message: String,
+    /// What it is about: a file, a tensor, a setting.
+    #[tsify(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl From<Error> for ErrorRecord {
+    fn from(error: Error) -> Self {
+        Self { code: error.code, message: error.message, detail: error.detail }
+    }
+}
+
+/// The thrown value of an error.
+pub(super) fn thrown(error: Error) -> JsValue {
+    let message = error.message.clone();
+    serde_wasm_bindgen::to_value(&ErrorRecord::from(error)).unwrap_or_else(|_| JsValue::from_str(&message))
+}
+
+/// A record for JavaScript.
+pub(super) fn record<T: Tsify + Serialize>(value: &T) -> Result<Ts<T>, JsValue> {
+    value
+        .into_ts()
+        .map_err(|e| thrown(Error::new(ErrorCode::Internal, format!("A record could not be made: {e}"))))
+}

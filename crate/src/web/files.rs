@@ -1,0 +1,35 @@
+//! Model files on their way in.
+
+use wasm_bindgen::prelude::*;
+
+use super::error::thrown;
+use crate::files;
+
+/// Receives a model's files, and counts and hashes them while they arrive.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct ModelFiles(pub(super) files::ModelFiles);
+
+#[wasm_bindgen]
+impl ModelFiles {
+    /// No files yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Announces a file by its path in the manifest, its length in bytes and its SHA-256 in hexadecimal.
+    pub fn open(&mut self, path: &str, bytes: u32, sha256: &str) -> Result<(), JsValue> {
+        self.0.open(path, bytes as usize, sha256).map_err(thrown)
+    }
+
+    /// Takes the next bytes of the announced file.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), JsValue> {
+        self.0.push(chunk).map_err(thrown)
+    }
+
+    /// Ends the announced file and verifies its length and hash.
+    pub fn close(&mut self) -> Result<(), JsValue> {
+        self.0.close().map_err(thrown)
+    }
+}

@@ -1,0 +1,54 @@
+//! Builds one wasm file and its JavaScript glue.
+//!
+//! `cargo run -p xtask -- build <cpu|gpu> [--profile release|fast] [--out DIR]` leaves
+//! `DIR/inglenook_<kind>.js`, `.d.ts` and `_bg.wasm`. Optimising the wasm is not done here.
+
+use std::{env, error::Error, path::Path, process::Command};
+
+use wasm_bindgen_cli_support::Bindgen;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let (command, kind) = (args.first().map(String::as_str), args.get(1).map(String::as_str));
+    let (Some("build"), Some(kind @ ("cpu" | "gpu"))) = (command, kind) else {
+        return Err("usage: xtask build <cpu|gpu> [--profile release|fast] [--out DIR]".into());
+    };
+    let profile = option(&args, "--profile").unwrap_or("release");
+    let default_out = format!("target/bindgen/{kind}");
+    let out = option(&args, "--out").unwrap_or(&default_out);
+    compile(kind, profile)?;
+    bindgen(kind, profile, Path::new(out))
+}
+
+fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
+    let place = args.iter().position(|arg| arg == name)?;
+    args.get(place + 1).map(String::as_str)
+}
+
+fn compile(kind: &str, profile: &str) -> Result<()> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--package", "inglenook", "--lib", "--target", TARGET, "--profile", profile]);
+    if kind == "gpu" {
+        cargo.args(["--features", "gpu"]);
+    }
+    let status = cargo.status()?;
+    if status.success() { Ok(()) } else { Err(format!("cargo build of the {kind} file failed").into()) }
+}
+
+fn bindgen(kind: &str, profile: &str, out: &Path) -> Result<()> {
+    let target = env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+    let wasm = Path::new(&target).join(TARGET).join(profile).join("inglenook.wasm");
+    Bindgen::new()
+        .input_path(wasm)
+        .out_name(&format!("inglenook_{kind}"))
+        .web(true)?
+        .typescript(true)
+        .remove_name_section(profile == "release")
+        .remove_producers_section(true)
+        .generate(out)?;
+    Ok(())
+}
