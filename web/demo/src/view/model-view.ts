@@ -1,0 +1,107 @@
+import type { DeviceChoice } from "inglenook";
+import type { Model, ModelState } from "../work/model";
+import { announce } from "./announce";
+import { byId, setText } from "./dom";
+import { explain, explainFallback } from "./explain";
+import { formatBytes } from "./format";
+
+/** What loading costs, said before it is asked for. */
+const MODEL_BYTES_TEXT = "25 MB";
+
+/** The model's card: its state, where it runs and why, and the ledger of bytes. */
+export class ModelView {
+  #phase: ModelState["phase"] | null = null;
+
+  constructor(readonly model: Model) {
+    model.addEventListener("change", () => this.#draw());
+    for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=device]")) {
+      radio.checked = radio.value === model.choice;
+      radio.addEventListener("change", () => model.choose(radio.value as DeviceChoice));
+    }
+    countRequests(model);
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { state } = this.model;
+    document.body.setAttribute("data-model", state.phase);
+    setText(byId("model-state"), describe(state, this.model.wasKept));
+    setText(byId("device"), describeDevice(state, this.model.choice));
+    setText(byId("fetched"), describeFetched(this.model, state));
+    byId("load-model").hidden = state.phase !== "absent" && state.phase !== "failed";
+    setText(
+      byId("load-model"),
+      state.phase === "failed" ? "Try again" : `Load the model (${MODEL_BYTES_TEXT})`,
+    );
+    byId("cancel-model").hidden = state.phase !== "fetching";
+    drawProgress(state);
+    if (state.phase !== this.#phase) this.#announce(state);
+    this.#phase = state.phase;
+  }
+
+  #announce(state: ModelState): void {
+    if (state.phase === "ready" || state.phase === "fetching") announce(describe(state, this.model.wasKept));
+    const card = byId("model");
+    card.setAttribute("data-phase", state.phase);
+    if (state.phase === "failed") setText(byId("model-remedy"), explain(state.failure.code).remedy);
+    byId("model-remedy").hidden = state.phase !== "failed";
+  }
+}
+
+function describe(state: ModelState, wasKept: boolean): string {
+  switch (state.phase) {
+    case "checking":
+      return "Looking whether the model is already here…";
+    case "unsupported":
+      return "This browser cannot run the model: it has no WebAssembly with SIMD. A current Chrome, Edge, Firefox or Safari can.";
+    case "absent":
+      return "It reads for meaning in this tab. It is fetched once, from this page’s own server, and kept for the next visit.";
+    case "fetching":
+      if (wasKept) return "Opening the model kept from last time…";
+      return state.bytes === 0
+        ? "Fetching the model…"
+        : `Fetching: ${formatBytes(state.bytes)} of ${formatBytes(state.total)}`;
+    case "starting":
+      return "Checked and complete. Starting…";
+    case "ready":
+      return "Ready. From here on it works offline.";
+    case "failed":
+      return explain(state.failure.code).what;
+  }
+}
+
+function describeDevice(state: ModelState, choice: DeviceChoice): string {
+  if (state.phase !== "ready") return "not running yet";
+  if (state.device === "webgpu") return "your graphics processor (WebGPU)";
+  if (state.fallback !== null) return `your CPU: ${explainFallback(state.fallback)}`;
+  return choice === "cpu" ? "your CPU, as chosen" : "your CPU";
+}
+
+function describeFetched(model: Model, state: ModelState): string {
+  if (state.phase === "fetching" && !model.wasKept) return formatBytes(model.bytesFetched + state.bytes);
+  const fetched = formatBytes(model.bytesFetched);
+  return state.phase === "ready" && model.bytesFetched === 0
+    ? `${fetched}, the model was kept from before`
+    : fetched;
+}
+
+function drawProgress(state: ModelState): void {
+  const bar = byId<HTMLProgressElement>("model-progress");
+  bar.hidden = state.phase !== "fetching" && state.phase !== "starting" && state.phase !== "checking";
+  if (state.phase === "fetching" && state.fraction > 0) bar.value = state.fraction;
+  else bar.removeAttribute("value");
+}
+
+/** Counts what the page itself requests once the model is there. The model's workers keep counts of their own. */
+function countRequests(model: Model): void {
+  let readyAt = Number.POSITIVE_INFINITY;
+  let count = 0;
+  model.addEventListener("change", () => {
+    if (model.state.phase !== "ready") readyAt = Number.POSITIVE_INFINITY;
+    else if (readyAt === Number.POSITIVE_INFINITY) readyAt = performance.now();
+  });
+  new PerformanceObserver((list) => {
+    count += list.getEntries().filter((entry) => entry.startTime > readyAt).length;
+    setText(byId("requests"), String(count));
+  }).observe({ type: "resource" });
+}
