@@ -14,8 +14,8 @@ const own: ModelManifest = { id: "own", files: [{ path: "a/b.gguf", bytes: 7, sh
 beforeEach(() => void vi.stubGlobal("location", new URL("https://app.example/page/")));
 
 describe("resolveModel", () => {
-  it.each(manifests)("knows $id, with hashes", ({ id, files }) => {
-    expect(resolveModel(id)).toEqual({ id, files });
+  it.each(manifests)("knows $id, with hashes", ({ id, files, maxTokens }) => {
+    expect(resolveModel(id)).toEqual({ id, files, maxTokens });
   });
 
   it("takes the 8-bit model when none is named", () => {
@@ -39,6 +39,7 @@ describe("resolveModel", () => {
     ["backslashes", { ...own, files: [{ path: "a\\b", bytes: 1, sha256 }] }],
     ["an id that leads out", { ...own, id: ".." }],
     ["a negative length", { ...own, files: [{ path: "a", bytes: -1, sha256 }] }],
+    ["no tokens", { ...own, maxTokens: 0 }],
     ["a short hash", { ...own, files: [{ path: "a", bytes: 1, sha256: "ab" }] }],
     ["a file that is null", { ...own, files: [null] }],
   ])("refuses %s", (_, manifest) => {

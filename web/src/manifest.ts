@@ -13,6 +13,8 @@ export interface ModelManifest {
   /** The model's name, and its folder on the host. */
   id: string;
   files: readonly ModelFile[];
+  /** Tokens of a text that are read; less than the files allow, where the model was trained on less. */
+  maxTokens?: number | undefined;
 }
 
 /** The sum of the lengths of a model's files. */

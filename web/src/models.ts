@@ -1,12 +1,20 @@
 // By name, so that the rest of the manifests is not bundled.
-import { files as f32Files, id as f32Id } from "../../models/manifests/all-minilm-l6-v2.json";
-import { files as q8Files, id as q8Id } from "../../models/manifests/all-minilm-l6-v2-q8_0.json";
+import {
+  files as f32Files,
+  id as f32Id,
+  maxTokens as f32MaxTokens,
+} from "../../models/manifests/all-minilm-l6-v2.json";
+import {
+  files as q8Files,
+  id as q8Id,
+  maxTokens as q8MaxTokens,
+} from "../../models/manifests/all-minilm-l6-v2-q8_0.json";
 import { InglenookError } from "./errors.js";
 import type { ModelFile, ModelManifest } from "./manifest.js";
 
 const BUNDLED: readonly ModelManifest[] = [
-  { id: q8Id, files: q8Files },
-  { id: f32Id, files: f32Files },
+  { id: q8Id, files: q8Files, maxTokens: q8MaxTokens },
+  { id: f32Id, files: f32Files, maxTokens: f32MaxTokens },
 ];
 
 /** The manifest of `model`: a bundled name, or the application's own manifest, checked. */
@@ -37,14 +45,15 @@ const SAFE_PATH = /^(?!\.{1,2}(\/|$))[^/\\]+(\/(?!\.{1,2}(\/|$))[^/\\]+)*$/;
 const isPath = (value: unknown) => typeof value === "string" && SAFE_PATH.test(value);
 const isHash = (value: unknown) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 const isLength = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isLimit = (value: unknown) => value === undefined || (isLength(value) && value !== 0);
 const isFile = (file: Partial<ModelFile> | null) =>
   isPath(file?.path) && isLength(file?.bytes) && isHash(file?.sha256);
 
 /** The application's manifest, if it is sound, with nothing but what the worker reads. */
 function checked(manifest: ModelManifest): ModelManifest {
-  const { id, files } = Object(manifest) as ModelManifest;
-  if (isPath(id) && Array.isArray(files) && files.length > 0 && files.every(isFile)) {
-    return { id, files: files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })) };
+  const { id, files, maxTokens } = Object(manifest) as ModelManifest;
+  if (isPath(id) && Array.isArray(files) && files.length > 0 && files.every(isFile) && isLimit(maxTokens)) {
+    return { id, maxTokens, files: files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })) };
   }
   throw new InglenookError("invalid-input", "The model manifest is not well-formed.");
 }

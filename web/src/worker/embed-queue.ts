@@ -52,8 +52,7 @@ export class EmbedQueue {
       const job = this.#waiting.shift();
       this.#current = job;
       if (!job) return;
-      if (await this.#turn(job)) job.work?.free();
-      else this.#waiting.push(job);
+      if (!(await this.#turn(job))) this.#waiting.push(job);
       await nextTask();
     }
   }
@@ -61,23 +60,25 @@ export class EmbedQueue {
   /** One batch of one job; `true` when the job is over. */
   async #turn(job: Job): Promise<boolean> {
     try {
-      if (job.cancelled) return true;
-      const work = await this.#step(job);
-      if (job.cancelled) return true;
-      if (!work.done()) return false;
-      job.resolve({ vectors: work.vectors() as Float32Array<ArrayBuffer>, truncated: work.truncated() });
+      if (!job.cancelled) await this.#step(job);
+      const { work } = job;
+      if (work && !job.cancelled) {
+        if (!work.done()) return false;
+        job.resolve({ vectors: work.vectors() as Float32Array<ArrayBuffer>, truncated: work.truncated() });
+      }
+      work?.free();
     } catch (error) {
+      // The work is not freed: a step that failed by a fault of the GPU may still hold it.
       job.reject(error);
     }
     return true;
   }
 
-  async #step(job: Job): Promise<EmbedJob> {
+  async #step(job: Job): Promise<void> {
     const { device, embedder } = this.#engine;
     job.work ??= embedder.plan(job.texts as string[]);
     const done = await withFaultWatch(device, job.work.step(embedder));
     if (!job.cancelled) job.onProgress({ done, total: job.work.total() });
-    return job.work;
   }
 }
 

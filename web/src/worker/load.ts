@@ -21,7 +21,7 @@ export async function loadModel(
   const { wasm, device } = await open(kind);
   const files = new wasm.ModelFiles();
   await readModel(params, files, onProgress);
-  const embedder = await wasm.TextEmbedder.load(device, files);
+  const embedder = await wasm.TextEmbedder.load(device, files, params.manifest.maxTokens);
   const fault = device.fault();
   if (fault) throw fault;
   const { dimensions, maxTokens } = embedder.info();
