@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isPassedOverFolder, LARGEST_FILE_BYTES, refusal } from "../../web/demo/src/files/admit";
+import { fromInput } from "../../web/demo/src/files/collect";
 import { EXPLANATIONS, explain, explainFallback } from "../../web/demo/src/view/explain";
 import { formatBytes, formatCount, formatRate, formatRemaining } from "../../web/demo/src/view/format";
 import {
@@ -139,8 +140,15 @@ describe("files that are passed over", () => {
     expect(refusal(".env.json", 10)).toBe("hidden file");
   });
 
-  it("include folders of hidden and generated files", () => {
+  it("include folders of hidden and generated files, named once", () => {
     expect([".git", "node_modules", "notes"].map(isPassedOverFolder)).toEqual([true, true, false]);
+    const file = (path: string) => ({
+      name: path.slice(path.lastIndexOf("/") + 1),
+      webkitRelativePath: path,
+    });
+    const paths = ["a/z.txt", "a/.git/x/one.txt", "a/.git/two.txt", "a/b/node_modules/c.md", "a/b.txt"];
+    const found = fromInput(paths.map(file) as unknown as File[]);
+    expect(found.map(({ path }) => path)).toEqual(["a/.git/", "a/b.txt", "a/b/node_modules/", "a/z.txt"]);
   });
 });
 

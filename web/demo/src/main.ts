@@ -101,6 +101,7 @@ async function clearAll(): Promise<void> {
   library.clear();
   searchView.clear();
   byId("suggestion-list").replaceChildren();
+  announce("All files were removed.");
   await indexer.clear();
   document.querySelector<HTMLButtonElement>("#welcome button")?.focus();
 }

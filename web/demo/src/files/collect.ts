@@ -5,9 +5,25 @@ export type Found =
   | { readonly path: string; readonly file: File }
   | { readonly path: string; readonly refusal: string };
 
-/** Files from a file input; folder inputs carry their paths. */
-export function fromInput(files: FileList): Found[] {
-  return [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+/** Files from a file input; those of a folder input carry their paths and come in the order of these. */
+export function fromInput(files: Iterable<File>): Found[] {
+  const passed = new Set<string>();
+  const found: Found[] = [];
+  for (const file of files) {
+    const path = file.webkitRelativePath || file.name;
+    const folder = passedOverFolderOf(path);
+    if (folder === null) found.push({ path, file });
+    else if (!passed.has(folder)) found.push(passedOver(folder));
+    if (folder !== null) passed.add(folder);
+  }
+  return found.sort((a, b) => a.path.localeCompare(b.path));
+}
+
+/** The outermost folder of a path that is not entered, or null. */
+function passedOverFolderOf(path: string): string | null {
+  const folders = path.split("/").slice(0, -1);
+  const at = folders.findIndex(isPassedOverFolder);
+  return at === -1 ? null : folders.slice(0, at + 1).join("/");
 }
 
 /**

@@ -4,7 +4,7 @@ const WORD = /[\p{L}\p{M}\p{N}]+(?:['’][\p{L}\p{M}]+)*/gu;
 const ENDINGS = ["ings", "ing", "edly", "ed", "ies", "es", "s", "ly", "e", "y"];
 const STOP_WORDS = new Set(
   (
-    "a an and are as at be been but by can do does for from had has have how i if in into is it its me my no not of " +
+    "a all an and any are as at be been but by can do does for from had has have how i if in into is it its me my no not of " +
     "on or our so than that the their them then there these they this to too was we were what when where which who " +
     "why will with without you your"
   ).split(" "),

@@ -41,6 +41,10 @@ export class ModelView {
 
   #announce(state: ModelState): void {
     if (state.phase === "ready" || state.phase === "fetching") announce(describe(state, this.model.wasKept));
+    if (state.phase === "failed") {
+      const { what, remedy } = explain(state.failure.code);
+      announce(`${what} ${remedy}`);
+    }
     const card = byId("model");
     card.setAttribute("data-phase", state.phase);
     if (state.phase === "failed") setText(byId("model-remedy"), explain(state.failure.code).remedy);

@@ -30,7 +30,7 @@ export class ResultView {
     this.#body = el("div.hit-body", { id });
     const bar = el("span.score-bar", { "aria-hidden": "true" }, this.#fill);
     const score = el("p.score", {}, el("span.unseen", {}, "Similarity "), this.#score, bar);
-    this.element = el("li.hit", {}, el("div.hit-head", {}, el("h3", {}, this.#button), score), this.#body);
+    this.element = el("li.hit", {}, el("div.hit-head", {}, el("h2", {}, this.#button), score), this.#body);
     this.#body.addEventListener("click", () => {
       if (!this.expanded && getSelection()?.isCollapsed !== false) this.toggle();
     });
