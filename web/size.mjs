@@ -22,19 +22,21 @@ const DIST = join(ROOT, "web/dist");
 const CACHE = join(ROOT, "target/brotli-sizes.json");
 
 /**
- * Prints a table of `web/dist`.
+ * Prints a table of a folder's files and their budgets.
+ * @param {string} [folder]
+ * @param {typeof BUDGETS} [budgets]
  * @returns {Promise<void>} rejects with a StageError when a group is missing or over its budget
  */
-export async function checkSizes() {
+export async function checkSizes(folder = DIST, budgets = BUDGETS) {
   const known = existsSync(CACHE) ? JSON.parse(readFileSync(CACHE, "utf8")) : {};
   const rows = [];
   const complaints = [];
-  for (const { name, files, budget } of BUDGETS) {
-    const names = readdirSync(DIST).filter((file) => files.test(file));
-    const measured = await Promise.all(names.map((file) => measure(file, known)));
+  for (const { name, files, budget } of budgets) {
+    const names = readdirSync(folder).filter((file) => files.test(file));
+    const measured = await Promise.all(names.map((file) => measure(folder, file, known)));
     const total = measured.reduce((sum, { brotli }) => sum + brotli, 0);
     rows.push(...measured, { file: name, brotli: total, budget });
-    if (names.length === 0) complaints.push(`${name}: no file in web/dist`);
+    if (names.length === 0) complaints.push(`${name}: no file`);
     if (total > budget) complaints.push(`${name}: ${total - budget} bytes over its budget of ${budget}`);
   }
   mkdirSync(join(ROOT, "target"), { recursive: true });
@@ -44,8 +46,8 @@ export async function checkSizes() {
 }
 
 /** Compressing megabytes at the highest quality takes most of a minute: known contents are not measured again. */
-async function measure(file, known) {
-  const content = readFileSync(join(DIST, file));
+async function measure(folder, file, known) {
+  const content = readFileSync(join(folder, file));
   const key = createHash("sha256").update(content).digest("hex");
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: content.length };
   known[key] ??= (await promisify(brotliCompress)(content, { params })).length;

@@ -70,6 +70,12 @@ describe("Embedder.create", () => {
     expect(FakeWorker.started).toEqual([]);
   });
 
+  it("refuses a device that there is not", async () => {
+    await expect(Embedder.create({ device: "gpu" as "webgpu" })).rejects.toMatchObject({
+      code: "invalid-input",
+    });
+  });
+
   it("ends the worker at once when aborted on the way", async () => {
     const controller = new AbortController();
     const creation = Embedder.create({ signal: controller.signal });

@@ -81,6 +81,12 @@ export class Embedder extends EventTarget {
   static async create(options: EmbedderOptions = {}): Promise<Embedder> {
     const { model, modelHost, device = "auto", monitor, signal } = options;
     signal?.throwIfAborted();
+    if (!["auto", "cpu", "webgpu"].includes(device)) {
+      throw new InglenookError(
+        "invalid-input",
+        `There is no device "${device}": it is "auto", "cpu" or "webgpu".`,
+      );
+    }
     requireSimd();
     const manifest = resolveModel(model);
     const onBytes = watchDownload(monitor, totalBytes(manifest));

@@ -62,10 +62,14 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   else void answer(data);
 };
 
-// A trap inside a task that nobody awaits, such as a callback of the GPU.
+// A trap inside a task of the instance that no request awaits, such as the rest of an `async` function.
 self.addEventListener("error", (event) => {
   event.preventDefault();
   post({ kind: "died", error: judge(event.error, device).error });
+});
+self.addEventListener("unhandledrejection", ({ reason }) => {
+  const { error, fatal } = judge(reason, device);
+  if (fatal) post({ kind: "died", error });
 });
 
 async function answer<K extends RequestKind>(request: RequestMessage<K>): Promise<void> {
