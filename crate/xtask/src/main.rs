@@ -3,7 +3,12 @@
 //! `cargo run -p xtask -- build <cpu|gpu> [--profile release|fast] [--out DIR]` leaves
 //! `DIR/inglenook_<kind>.js`, `.d.ts` and `_bg.wasm`. Optimising the wasm is not done here.
 
-use std::{env, error::Error, path::Path, process::Command};
+use std::{
+    env,
+    error::Error,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use wasm_bindgen_cli_support::Bindgen;
 
@@ -35,8 +40,22 @@ fn compile(kind: &str, profile: &str) -> Result<()> {
     if kind == "gpu" {
         cargo.args(["--features", "gpu"]);
     }
+    if profile == "release" {
+        cargo.arg("--config").arg(remapped_paths()?);
+    }
     let status = cargo.status()?;
     if status.success() { Ok(()) } else { Err(format!("cargo build of the {kind} file failed").into()) }
+}
+
+/// The setting that keeps this machine's paths out of the file: panic messages carry the paths of sources.
+fn remapped_paths() -> Result<String> {
+    let home = env::home_dir().ok_or("there is no home directory")?;
+    let cargo_home = env::var_os("CARGO_HOME").map_or(home.join(".cargo"), PathBuf::from);
+    let rustc = Command::new("rustc").args(["--print", "sysroot"]).output()?;
+    let sysroot = String::from_utf8(rustc.stdout)?;
+    let flags = [(cargo_home.display().to_string(), "cargo"), (sysroot.trim().to_owned(), "rust")]
+        .map(|(from, to)| format!("{:?}", format!("--remap-path-prefix={from}={to}")));
+    Ok(format!("target.{TARGET}.rustflags=[{}]", flags.join(",")))
 }
 
 fn bindgen(kind: &str, profile: &str, out: &Path) -> Result<()> {

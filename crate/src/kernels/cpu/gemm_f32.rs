@@ -123,6 +123,8 @@ impl Block<'_> {
         }
     }
 
+    // Counted loops over `H`, so that they unroll and the sums stay in registers.
+    #[allow(clippy::needless_range_loop)]
     #[inline]
     fn tile_of<const H: usize>(&self, row: usize, c: &mut [f32], stride: usize) {
         let depth = self.panel.len() / PANEL;
@@ -134,22 +136,21 @@ impl Block<'_> {
         // SAFETY: every row of `a` holds `depth` values from its pointer on, the panel `depth × PANEL`, and
         // every row of `c` holds `PANEL` (both asserted above).
         unsafe {
-            let mut sums: [[F32x4; 2]; H] = match &self.start {
-                Some(start) => [[F32x4::load(start.as_ptr()), F32x4::load(start.as_ptr().add(4))]; H],
-                None => core::array::from_fn(|r| {
-                    [F32x4::load(c.add(r * stride)), F32x4::load(c.add(r * stride + 4))]
-                }),
-            };
+            let mut sums = [[F32x4::splat(0.0); 2]; H];
+            for r in 0..H {
+                let from = self.start.as_ref().map_or(c.add(r * stride).cast_const(), |start| start.as_ptr());
+                sums[r] = [F32x4::load(from), F32x4::load(from.add(4))];
+            }
             for d in 0..depth {
                 let b = [F32x4::load(panel.add(d * PANEL)), F32x4::load(panel.add(d * PANEL + 4))];
-                for (sum, a) in sums.iter_mut().zip(&a) {
-                    let a = F32x4::splat(*a.add(d));
-                    *sum = [a.mul_add(b[0], sum[0]), a.mul_add(b[1], sum[1])];
+                for r in 0..H {
+                    let a = F32x4::splat(*a[r].add(d));
+                    sums[r] = [a.mul_add(b[0], sums[r][0]), a.mul_add(b[1], sums[r][1])];
                 }
             }
-            for (r, sum) in sums.iter().enumerate() {
-                sum[0].store(c.add(r * stride));
-                sum[1].store(c.add(r * stride + 4));
+            for r in 0..H {
+                sums[r][0].store(c.add(r * stride));
+                sums[r][1].store(c.add(r * stride + 4));
             }
         }
     }
