@@ -3,10 +3,14 @@ import type { DeviceKind } from "./protocol.js";
 
 export type { Device, EmbedJob, TextEmbedder, VectorIndex } from "../../generated/cpu/inglenook_cpu.js";
 
+/** What a build's glue exports, less the raw exports of its module, which differ from build to build. */
+type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
+  default(options: { module_or_path: URL }): Promise<unknown>;
+};
 /** The bindings of either build. */
-export type Wasm = typeof import("../../generated/cpu/inglenook_cpu.js");
+export type Wasm = Bindings<typeof import("../../generated/cpu/inglenook_cpu.js")>;
 /** The bindings of the build with WebGPU: the same, and `Device.webgpu`. */
-export type GpuWasm = typeof import("../../generated/gpu/inglenook_gpu.js");
+export type GpuWasm = Bindings<typeof import("../../generated/gpu/inglenook_gpu.js")>;
 
 // `new URL(…, import.meta.url)` in full, so that bundlers find the files and take them along as they are. The
 // glue is no part of the worker's own bundle: bundlers that make classic workers could not split it off.
