@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { fingerprint, unlessCurrent, writeIfChanged } from "./fingerprint.mjs";
+import { shortenNames } from "./short-names.mjs";
 import { clock, ROOT, run, say, stage } from "./stage.mjs";
 
 /** The builds, and what wasm-opt aims at: speed where the work is done, size where the GPU does it. */
@@ -36,13 +37,17 @@ const SOURCES = [
  */
 export async function buildWasm(kind, profile) {
   const bindings = await compile(kind, profile);
-  for (const extension of ["js", "d.ts"]) {
-    const name = `inglenook_${kind}.${extension}`;
-    writeIfChanged(join(ROOT, "web/generated", kind, name), readFileSync(join(bindings, name)));
-  }
   const compiled = join(bindings, `inglenook_${kind}_bg.wasm`);
-  const wasm = profile === "fast" ? compiled : await optimise(kind, compiled);
-  writeIfChanged(join(ROOT, "web/dist", `inglenook_${kind}.wasm`), readFileSync(wasm));
+  const optimised = profile === "fast" ? compiled : await optimise(kind, compiled);
+  const glue = readFileSync(join(bindings, `inglenook_${kind}.js`), "utf8");
+  const short = shortenNames(readFileSync(optimised), glue);
+  const generated = join(ROOT, "web/generated", kind);
+  writeIfChanged(join(generated, `inglenook_${kind}.js`), short.glue);
+  writeIfChanged(
+    join(generated, `inglenook_${kind}.d.ts`),
+    readFileSync(join(bindings, `inglenook_${kind}.d.ts`)),
+  );
+  writeIfChanged(join(ROOT, "web/dist", `inglenook_${kind}.wasm`), short.wasm);
 }
 
 /** Compiles and makes the bindings; returns their folder. */

@@ -7,6 +7,7 @@ export type { Device, EmbedJob, TextEmbedder, VectorIndex } from "../../generate
 type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
   default(options: { module_or_path: URL }): Promise<unknown>;
 };
+
 /** The bindings of either build. */
 export type Wasm = Bindings<typeof import("../../generated/cpu/inglenook_cpu.js")>;
 /** The bindings of the build with WebGPU: the same, and `Device.webgpu`. */
