@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../web/stage.mjs";
+
+/** The text of a document, by its path in the repository. */
+export const readDocument = (path: string) => readFileSync(join(ROOT, path), "utf8");
+
+/** The fenced blocks of one language, in order. */
+export function codeBlocks(markdown: string, language: string): string[] {
+  const fences = markdown.matchAll(/^```(\w*)\n(.*?)^```$/gms);
+  return [...fences].filter(([, name]) => name === language).map(([, , code = ""]) => code);
+}
+
+/** The first cell of every row of the table under the header that begins with `first`. */
+export function firstColumn(markdown: string, first: string): string[] {
+  const lines = markdown.split("\n");
+  const header = lines.findIndex((line) => line.startsWith(`| ${first} |`));
+  if (header < 0) throw new Error(`There is no table that begins with "${first}".`);
+  const rows = lines.slice(header + 2);
+  const end = rows.findIndex((line) => !line.startsWith("|"));
+  return rows.slice(0, end).map((line) => (line.split("|")[1] ?? "").trim().replaceAll("`", ""));
+}

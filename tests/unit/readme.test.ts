@@ -1,0 +1,135 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BUDGETS } from "../../web/size.mjs";
+import { ROOT } from "../../web/stage.mjs";
+import { codeBlocks, firstColumn, readDocument } from "./markdown.js";
+
+const README = readDocument("README.md");
+const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const { scripts } = JSON.parse(readDocument("package.json")) as { scripts: Record<string, string> };
+const CRATE = readDocument("crate/Cargo.toml");
+
+const isHere = (path: string) => existsSync(join(ROOT, path));
+const words = (source: string, declaration: RegExp) =>
+  [...(declaration.exec(source)?.[1] ?? "").matchAll(/"([a-z-]+)"/g)].map(([, word]) => word);
+
+describe("the first screen", () => {
+  it("is the title, the two commands, what it is, and an example of ten lines", () => {
+    expect(README).toMatch(/^# Inglenook\n\n```sh\nnpm start .*\nnpm test .*\n```\n\nInglenook /);
+    const [example = ""] = codeBlocks(README, "ts");
+    expect(README.indexOf(example)).toBeLessThan(README.indexOf("\n## "));
+    expect(example).toContain('from "inglenook"');
+    expect(example.trimEnd().split("\n").length).toBeLessThanOrEqual(10);
+  });
+});
+
+describe("examples", () => {
+  const folder = join(ROOT, "target/readme");
+  const blocks = [...codeBlocks(README, "ts"), ...scriptsOf(codeBlocks(README, "html"))];
+
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    const config = {
+      extends: "../../tsconfig.json",
+      // Beyond `strict`, which an application need not share.
+      compilerOptions: { noUncheckedIndexedAccess: false, noPropertyAccessFromIndexSignature: false },
+      include: ["*.ts"],
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    for (const [i, code] of blocks.entries()) writeFileSync(join(folder, `example-${i}.ts`), code);
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("are there", () => expect(blocks.length).toBeGreaterThanOrEqual(4));
+
+  it("are correct for the compiler", () => {
+    const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
+    const { stdout, status } = spawnSync(process.execPath, [compiler, "-p", folder], { encoding: "utf8" });
+    expect(stdout).toBe("");
+    expect(status).toBe(0);
+  }, 60_000);
+});
+
+/** The scripts of pages, importing the package by its name. */
+function scriptsOf(pages: string[]): string[] {
+  return pages.map((page) => {
+    const [, code = ""] = /<script type="module">(.*)<\/script>/s.exec(page) ?? [];
+    return code.replace('"./inglenook/index.js"', '"inglenook"');
+  });
+}
+
+/** Why a command cannot be run as it is written, if it cannot. */
+function problemOf(command: string): string | undefined {
+  const [program, ...args] = command.split(/\s+/);
+  const [first = "", second = ""] = args;
+  if (program === "npm") return npmProblem(first, second);
+  if (program === "node") return isHere(first) ? undefined : `${first} is missing`;
+  if (program === "npx") return isHere(`node_modules/.bin/${first}`) ? undefined : `${first} is no tool here`;
+  if (program === "cargo") return cargoProblem(args);
+  return `${program} is unknown`;
+}
+
+function npmProblem(first: string, second: string): string | undefined {
+  if (["pack", "install"].includes(first)) return undefined;
+  const script = first === "run" ? second : first;
+  return script in scripts ? undefined : `there is no script ${script}`;
+}
+
+function cargoProblem(args: string[]): string | undefined {
+  const test = args[args.indexOf("--test") + 1];
+  if (args.includes("--test") && !CRATE.includes(`name = "${test}"`)) return `there is no test ${test}`;
+  return args[0] === "test" ? undefined : `cargo ${args[0]} is unknown`;
+}
+
+describe.each(DOCUMENTS)("%s", (path) => {
+  const text = readDocument(path);
+
+  it("has commands that can be run", () => {
+    const lines = codeBlocks(text, "sh").flatMap((block) => block.trimEnd().split("\n"));
+    const commands = lines.map((line) => line.replace(/\s+#.*$/, ""));
+    expect(commands.map((command) => problemOf(command) && command).filter(Boolean)).toEqual([]);
+  });
+
+  it("names files that exist", () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)];
+    const names = [...text.matchAll(/`((?:crate|web|tests|models|\.cargo)\/[\w./-]+)`/g)];
+    const made = /^(web\/(dist|generated)|models\/weights)\//;
+    const missing = [...links, ...names].map(([, name = ""]) => name).filter((name) => !isHere(name));
+    expect(missing.filter((name) => !made.test(name))).toEqual([]);
+  });
+
+  it("has tables with as many cells in every row", () => {
+    const tables = text.matchAll(/^\|.*\|\n(?:\|.*\|\n)+/gm);
+    for (const [table] of tables) {
+      const cells = table.trimEnd().split("\n");
+      expect(new Set(cells.map((row) => row.split("|").length)).size, cells[0]).toBe(1);
+    }
+  });
+});
+
+describe("tables", () => {
+  it("list every error code", () => {
+    const codes = words(readDocument("web/src/error-code.ts"), /ErrorCode =([^;]+);/);
+    expect(firstColumn(README, "code")).toEqual(codes);
+  });
+
+  it("list every reason to fall back", () => {
+    const reasons = words(readDocument("web/src/worker/protocol.ts"), /FallbackReason =([^;]+);/);
+    expect(reasons.length).toBeGreaterThan(5);
+    expect(firstColumn(README, "reason")).toEqual(reasons);
+  });
+
+  it("list every model, and no other", () => {
+    const ids = readdirSync(join(ROOT, "models/manifests")).map((name) => name.replace(/\.json$/, ""));
+    const listed = ids.filter((id) => README.includes(`| \`${id}\` |`));
+    expect(listed).toEqual(ids);
+    expect(firstColumn(README, "model")).toHaveLength(ids.length);
+  });
+
+  it("have the budgets that the build holds to", () => {
+    for (const { budget } of BUDGETS) expect(README).toContain(`| ${budget.toLocaleString("en-GB")} |`);
+  });
+});
