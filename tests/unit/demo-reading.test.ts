@@ -107,6 +107,7 @@ describe("Markdown", () => {
     expect(plainInline('[a link](https://example.org "t") and ![a picture](x.png)')).toBe(
       "a link and a picture",
     );
+    expect(plainInline("[![Build](a.svg)](https://example.org) passing")).toBe("Build passing");
     expect(plainInline("snake_case_name, 2 * 3 * 4, \\*stars\\*")).toBe(
       "snake_case_name, 2 * 3 * 4, *stars*",
     );

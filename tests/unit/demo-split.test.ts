@@ -44,9 +44,22 @@ describe("sentences", () => {
     expect(cut("cause: air\nremedy: let the air out of it")).toHaveLength(2);
   });
 
-  it("cover everything but white space", () => {
-    const text = `${long(7)}\n\n  tail`;
-    expect(cut(text).join("").replace(/\s/g, "")).toBe(text.replace(/\s/g, ""));
+  it("cover everything but white space, however long the text", () => {
+    for (const text of [
+      `${long(7)}\n\n  tail`,
+      long(500),
+      "x".repeat(9_000),
+      `${"word ".repeat(3_000)}. End.`,
+    ]) {
+      expect(cut(text).join("").replace(/\s/g, "")).toBe(text.replace(/\s/g, ""));
+    }
+    expect(cut(long(500))).toHaveLength(500);
+  });
+
+  it("are found in time that grows with the length", () => {
+    const started = performance.now();
+    expect(cut("A line of a log that says something.\n".repeat(30_000))).toHaveLength(30_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
 

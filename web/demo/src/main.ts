@@ -36,7 +36,9 @@ const searchView = new SearchView(search, model, library);
 const refresh = throttled(REFRESH_MS, () => search.refresh());
 indexer.addEventListener("change", refresh);
 model.addEventListener("change", () => {
-  if (model.state.phase === "ready") refresh();
+  if (model.state.phase !== "ready") return;
+  if (indexer.state.phase === "failed") indexer.resume();
+  refresh();
 });
 library.addEventListener("change", () => showStage());
 byId("load-model").addEventListener("click", () => void loadOrRetry());

@@ -68,7 +68,8 @@ async function addText(
     const reading = readText(source.text, format);
     const passages = await splitInSlices(split(reading));
     if (passages.length === 0) return "no text inside";
-    if (library.passageCount + passages.length > MOST_PASSAGES) return "this page's memory is full";
+    if (library.passageCount + passages.length > MOST_PASSAGES)
+      return "more passages than this page can hold";
     added(library.add({ path: source.path, bytes: source.bytes, format, text: reading.text, passages }));
     return null;
   } catch (error) {

@@ -141,7 +141,8 @@ export function plainInline(text: string): string {
 
 function plainProse(text: string): string {
   return text
-    .replace(/!?\[([^\]]*)\]\([^)\s]*(?:\s+["'][^"']*["'])?\)/g, "$1")
+    .replace(/!\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/\[([^\]]*)\]\([^)\s]*(?:\s+["'][^"']*["'])?\)/g, "$1")
     .replace(/!?\[([^\]]+)\]\[[^\]]*\]/g, "$1")
     .replace(/<((?:https?|mailto):[^>\s]+)>/g, "$1")
     .replace(/<\/?[a-z][^>]*>/gi, "")

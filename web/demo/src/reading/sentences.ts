@@ -36,10 +36,25 @@ export function trimmed(text: string, start: number, end: number): Range | null 
 
 type Segment = { segment: string; index: number };
 
+/** `Intl.Segmenter` takes time with the square of the text's length, so it sees this much at once. */
+const WINDOW = 2_000;
+
 function makeSegmenter(): (text: string) => Iterable<Segment> {
   if (typeof Intl.Segmenter !== "function") return segmentByPunctuation;
   const intl = new Intl.Segmenter(undefined, { granularity: "sentence" });
-  return (text) => intl.segment(text);
+  return (text) => segmentByWindows(text, (window) => [...intl.segment(window)]);
+}
+
+/** The last sentence of each window begins the next one, unless it is all there is in it. */
+function* segmentByWindows(text: string, cut: (window: string) => Segment[]): Iterable<Segment> {
+  let from = 0;
+  while (from < text.length) {
+    const found = cut(text.slice(from, from + WINDOW));
+    const isLast = from + WINDOW >= text.length;
+    const whole = isLast || found.length < 2 ? found : found.slice(0, -1);
+    for (const { segment, index } of whole) yield { segment, index: from + index };
+    from += whole.reduce((sum, { segment }) => sum + segment.length, 0);
+  }
 }
 
 function* segmentByPunctuation(text: string): Iterable<Segment> {

@@ -102,10 +102,11 @@ function* unitsOf(text: string, blocks: readonly Block[], limits: SplitLimits): 
   for (const block of blocks) {
     const weight = weigh(text.slice(block.start, block.end));
     const ranges = weight <= limits.enough ? [block] : sentencesOf(text, block, limits);
+    const lineAt = lineCounter(block);
     let blockWeight = weight;
     for (const range of ranges) {
       const { start, end } = range;
-      yield { start, end, weight: weigh(text.slice(start, end)), blockWeight, line: lineAt(block, start) };
+      yield { start, end, weight: weigh(text.slice(start, end)), blockWeight, line: lineAt(start) };
       blockWeight = 0;
     }
   }
@@ -139,8 +140,11 @@ function* chopped(text: string, range: Range, most: number): Generator<Range> {
   if (rest !== null) yield rest;
 }
 
-function lineAt(block: Block, position: number): number | undefined {
-  if (block.line === undefined) return undefined;
-  const passed = block.breaks?.filter((offset) => block.start + offset <= position).length ?? 0;
-  return block.line + passed;
+/** Tells the lines of positions in a block, which are asked for in ascending order. */
+function lineCounter({ start, line, breaks = [] }: Block): (position: number) => number | undefined {
+  let passed = 0;
+  return (position) => {
+    while (passed < breaks.length && start + (breaks[passed] as number) <= position) passed++;
+    return line === undefined ? undefined : line + passed;
+  };
 }

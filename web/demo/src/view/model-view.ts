@@ -44,6 +44,7 @@ export class ModelView {
     if (state.phase === "failed") {
       const { what, remedy } = explain(state.failure.code);
       announce(`${what} ${remedy}`);
+      if (state.failure.code.startsWith("gpu-")) byId<HTMLDetailsElement>("device-choice").open = true;
     }
     const card = byId("model");
     card.setAttribute("data-phase", state.phase);

@@ -88,9 +88,10 @@ export class Model extends EventTarget {
     this.#become({ phase: "absent" });
   }
 
+  /** Moves to another device; a model that failed gets another try there. */
   choose(choice: DeviceChoice): void {
     if (choice === this.#choice) return;
-    const wasInUse = this.#loading !== null;
+    const wasInUse = this.#loading !== null || this.#state.phase === "failed";
     this.#choice = choice;
     this.unload();
     if (wasInUse) void this.load();
