@@ -36,6 +36,7 @@ export class ModelView {
     byId("cancel-model").hidden = state.phase !== "fetching";
     drawProgress(state);
     if (state.phase !== this.#phase) this.#announce(state);
+    else if (state.phase === "ready") announce(`The model now runs on ${byId("device").textContent}.`);
     this.#phase = state.phase;
   }
 

@@ -8,7 +8,7 @@ import type { Turns } from "./turns";
 
 /** Long enough to be worth the trip to the worker, short enough for a query to slip in between. */
 const BATCH_MS = 350;
-const LARGEST_BATCH = 64;
+const LARGEST_BATCH = 128;
 const FIRST_BATCH = 4;
 
 export type IndexerState =
@@ -151,9 +151,11 @@ export class Indexer extends EventTarget {
     return items;
   }
 
+  /** Powers of two, because a GPU prepares anew for every shape of work. */
   #resize(count: number, elapsed: number): void {
-    const ideal = Math.round((count * BATCH_MS) / Math.max(1, elapsed));
-    this.#batch = Math.max(1, Math.min(LARGEST_BATCH, ideal, count * 2));
+    const ideal = (count * BATCH_MS) / Math.max(1, elapsed);
+    const size = 2 ** Math.floor(Math.log2(Math.max(1, ideal)));
+    this.#batch = Math.min(LARGEST_BATCH, size, this.#batch * 2);
   }
 
   #become(state: IndexerState): void {
