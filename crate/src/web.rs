@@ -11,9 +11,22 @@ mod vector_index;
 
 use wasm_bindgen::prelude::*;
 
+#[cfg(feature = "gpu")]
+unsafe extern "C" {
+    /// The linker's list of constructors.
+    fn __wasm_call_ctors();
+}
+
 /// Runs once, when the module is instantiated.
 #[wasm_bindgen(start)]
 pub fn start() {
+    // A dependency of Cube registers its parts in constructors. Unless they are called here, the linker wraps every
+    // export in a function that calls them again.
+    // SAFETY: nothing else of this module has run yet.
+    #[cfg(feature = "gpu")]
+    unsafe {
+        __wasm_call_ctors();
+    }
     std::panic::set_hook(Box::new(|info| {
         web_sys::console::error_1(&JsValue::from_str(&format!("inglenook: {info}")));
     }));

@@ -22,7 +22,7 @@ pub(crate) fn random_tensor<const D: usize>(seed: u64, shape: [usize; D]) -> Ten
 
 /// The elements of a tensor on the CPU.
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().to_vec().unwrap()
+    tensor.into_data().try_to_vec().unwrap()
 }
 
 /// Fails where two slices differ by more than `tolerance`, or in length.
