@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { BENCH, MODEL, MODULES, PEER_MODELS, ROOT, WEIGHTS } from "./paths.mjs";
+import { BENCH, CACHE, MODEL, MODULES, PEER_MODELS, ROOT, WEIGHTS } from "./paths.mjs";
 
 /** Installs the peers once; their install scripts fetch binaries that a browser never runs, so they stay off. */
 export function installPeers() {
@@ -51,16 +51,27 @@ function exportOnnx(source, output) {
   const stamp = `${output}.stamp`;
   const wanted = fingerprint([script, join(source, "model.safetensors")]);
   if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return null;
-  const python = process.env.PYTHON ?? "python3";
-  if (spawnSync(python, ["-c", "import torch"]).status !== 0) {
-    return `the peers' ONNX file is made with torch, which ${python} does not have: \`pip install torch\` or set PYTHON`;
-  }
+  const python = pythonWithTorch();
+  if (!python) return "the peers' ONNX file is made with torch, which could not be installed: set PYTHON";
   console.error("bench: exporting the ONNX file for the peers (once)");
   const run = spawnSync(python, [script, source, `${output}.part`], { encoding: "utf8" });
   if (run.status !== 0) return `export_onnx.py failed: ${run.stderr.trim().split("\n").at(-1)}`;
   renameSync(`${output}.part`, output);
   writeFileSync(stamp, wanted);
   return null;
+}
+
+/** A Python that has torch: the given one, the system's, or one of our own that is made here. */
+function pythonWithTorch() {
+  const own = join(CACHE, "python/bin/python");
+  const candidates = [process.env.PYTHON, "python3", own];
+  const found = candidates.find((python) => python && spawnSync(python, ["-c", "import torch"]).status === 0);
+  if (found || process.env.PYTHON) return found;
+  console.error("bench: installing torch for the peers' ONNX file (about 3 GB, once)");
+  const inherit = { stdio: ["ignore", "inherit", "inherit"] };
+  spawnSync("python3", ["-m", "venv", join(CACHE, "python")], inherit);
+  const pip = spawnSync(own, ["-m", "pip", "install", "--quiet", "torch==2.15.0", "numpy"], inherit);
+  return pip.status === 0 ? own : undefined;
 }
 
 function fingerprint(files) {
