@@ -40,7 +40,7 @@ pub struct TextEmbedder(embedder::Embedder);
 impl TextEmbedder {
     /// Loads the model in `files`, which it takes, onto `device`. `maxTokens` caps the length of a text.
     ///
-    /// On WebGPU this runs the numeric self-test first.
+    /// On WebGPU this runs the numeric self-test too.
     pub async fn load(
         device: &Device,
         files: ModelFiles,

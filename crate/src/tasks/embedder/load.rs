@@ -18,7 +18,8 @@ impl Embedder {
     /// `model.safetensors`.
     ///
     /// `limit` caps the text length in tokens, for files that do not say how long the model's texts were; the
-    /// number of positions always does. On WebGPU the numeric self-test runs before any weight is loaded.
+    /// number of positions always does. On WebGPU the numeric self-test runs after the weights are loaded, when the
+    /// sizes it works with are known to be those of real tensors.
     ///
     /// # Errors
     /// `missing-file`, `malformed-file`, `unsupported-*`, `missing-tensor`, `tensor-shape`, `tokenizer`, and on a
@@ -35,8 +36,8 @@ impl Embedder {
         let config = BertConfig::from_gguf(&file)?;
         let pooling = Pooling::from_gguf(file.metadata.u32("bert.pooling_type")?)?;
         let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
-        test(&config, &device).await?;
         let bert = Bert::load(&config, &GgufWeights(&file), device.burn())?;
+        test(&config, &device).await?;
         // A GGUF file does not say whether vectors are normalised; llama.cpp does so unless told otherwise.
         Self { bert, tokenizer, pooling, normalise: true, max_tokens: usize::MAX, config, device }
             .limited(limit)
@@ -49,8 +50,8 @@ impl Embedder {
         let own = token_limit(&take(files, "sentence_bert_config.json")?)?.unwrap_or(usize::MAX);
         let tokenizer = Tokenizer::from_json(&take(files, "tokenizer.json")?)?;
         let file = open_safetensors(take(files, "model.safetensors")?)?;
-        test(&config, &device).await?;
         let bert = Bert::load(&config, &SafetensorsWeights::new(&file), device.burn())?;
+        test(&config, &device).await?;
         Self { bert, tokenizer, pooling, normalise, max_tokens: own, config, device }.limited(limit)
     }
 
@@ -71,6 +72,7 @@ impl Embedder {
     }
 }
 
+/// Runs the numeric self-test of a GPU; a fault of the device says more than the numbers it led to.
 async fn test(config: &BertConfig, device: &Device) -> Result<()> {
     match device.kind() {
         DeviceKind::Cpu => Ok(()),
