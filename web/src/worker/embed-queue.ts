@@ -1,11 +1,12 @@
+import { type FaultyDevice, orFault } from "./gpu-fault.js";
 import type { EmbedProgress, Requests } from "./protocol.js";
-import type { Device, EmbedJob, TextEmbedder } from "./wasm.js";
+import type { EmbedJob, TextEmbedder } from "./wasm.js";
 
 type EmbedResult = Requests["embed"]["result"];
 
 /** A loaded model, as the queue uses it. */
 export interface EmbedEngine {
-  device: Pick<Device, "kind" | "fault">;
+  device: FaultyDevice;
   embedder: TextEmbedder;
 }
 
@@ -77,29 +78,8 @@ export class EmbedQueue {
   async #step(job: Job): Promise<void> {
     const { device, embedder } = this.#engine;
     job.work ??= embedder.plan(job.texts as string[]);
-    const done = await withFaultWatch(device, job.work.step(embedder));
+    const done = await orFault(device, job.work.step(embedder));
     if (!job.cancelled) job.onProgress({ done, total: job.work.total() });
-  }
-}
-
-const FAULT_POLL_MS = 100;
-
-/** `work`, unless the GPU reports a fault: what waits for a lost device may wait for ever. */
-async function withFaultWatch<T>(device: EmbedEngine["device"], work: Promise<T>): Promise<T> {
-  if (device.kind() === "cpu") return work;
-  let poll: ReturnType<typeof setInterval> | undefined;
-  const fault = new Promise<never>((_, reject) => {
-    poll = setInterval(() => device.fault() && reject(device.fault()), FAULT_POLL_MS);
-  });
-  try {
-    // A trap says less about its cause than the fault that led to it.
-    const result = await Promise.race([fault, work.catch((trap) => Promise.reject(device.fault() ?? trap))]);
-    // Numbers that were computed while something went wrong are not to be trusted.
-    const late = device.fault();
-    if (late) throw late;
-    return result;
-  } finally {
-    clearInterval(poll);
   }
 }
 

@@ -1,5 +1,6 @@
 import { readModel } from "./download.js";
 import type { EmbedEngine } from "./embed-queue.js";
+import { orFault } from "./gpu-fault.js";
 import { errorOf, probeGpu } from "./gpu-probe.js";
 import type { DeviceKind, Loaded, LoadProgress, Requests } from "./protocol.js";
 import { startCpuWasm, startGpuWasm } from "./wasm.js";
@@ -21,9 +22,7 @@ export async function loadModel(
   const { wasm, device } = await open(kind);
   const files = new wasm.ModelFiles();
   await readModel(params, files, onProgress);
-  const embedder = await wasm.TextEmbedder.load(device, files, params.manifest.maxTokens);
-  const fault = device.fault();
-  if (fault) throw fault;
+  const embedder = await orFault(device, wasm.TextEmbedder.load(device, files, params.manifest.maxTokens));
   const { dimensions, maxTokens } = embedder.info();
   return { device, embedder, loaded: { device: kind, fallback, dimensions, maxTokens } };
 }
