@@ -1,0 +1,246 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { DeviceChoice, ModelManifest } from "../../web/src/index.js";
+import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import * as faults from "./harness/faults.js";
+import { largestDifference, tinyBert } from "./harness/goldens.js";
+import { hostModel, tinyFolder } from "./harness/models.js";
+import "./harness/page.js";
+import { status } from "./harness/replies.js";
+import { TestServer } from "./harness/server.js";
+
+const GOLDEN = tinyBert();
+const GPU_BUILD = "/dist/inglenook_gpu.wasm";
+/** Reasons that are found before anything is loaded. */
+const PROBED = ["no-webgpu", "no-adapter", "limits-too-small"];
+
+interface Run {
+  model: ModelManifest;
+  device: DeviceChoice;
+  texts: string[];
+}
+
+/** In the page: creates, embeds twice, and tells everything that an application can see. */
+async function observe({ model, device, texts }: Run) {
+  const changes: string[] = [];
+  const embedder = await inglenook.Embedder.create({ model, device });
+  const atStart = { device: embedder.device, fallback: embedder.fallback };
+  embedder.addEventListener("devicechange", () => changes.push(`event: ${embedder.device}`));
+  embedder.ondevicechange = () => changes.push(`handler: ${embedder.fallback?.reason}`);
+  const progress: number[] = [];
+  const first = await embedder.embed(texts, { onProgress: ({ done }) => progress.push(done) });
+  const second = await embedder.embed(texts);
+  const { device: now, fallback } = embedder;
+  embedder.destroy();
+  return {
+    atStart,
+    atEnd: { device: now, fallback },
+    changes,
+    progress,
+    first: [...first],
+    second: [...second],
+  };
+}
+
+/** In the page: how creating, and then embedding, end when the GPU is demanded. */
+async function demand({ model, texts }: Omit<Run, "device">) {
+  const creating = inglenook.Embedder.create({ model, device: "webgpu" });
+  const created = await outcomeOf(creating);
+  if (!created.ok) return { created };
+  const embedder = await creating;
+  const changes: unknown[] = [];
+  embedder.ondevicechange = (event) => changes.push(event);
+  const embedded = await outcomeOf(embedder.embed(texts));
+  const again = await outcomeOf(embedder.embed(texts));
+  embedder.destroy();
+  return { created, embedded, again, changes: changes.length, device: embedder.device };
+}
+
+describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
+  let server: TestServer;
+  let chromium: Chromium;
+  let model: ModelManifest;
+  let opened: OpenPage;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    chromium = await Chromium.launch({ gpu: true });
+    model = hostModel(server, tinyFolder());
+  });
+
+  beforeEach(async () => {
+    server.setPrelude();
+    server.restore(GPU_BUILD);
+    server.requests.length = 0;
+    opened = await chromium.open(server);
+  });
+
+  afterEach(async () => {
+    await opened.context.close();
+  });
+
+  afterAll(async () => {
+    await chromium?.close();
+    await server?.stop();
+  });
+
+  const observed = (device: DeviceChoice) => {
+    const run: Run = { model, device, texts: GOLDEN.texts };
+    return opened.page.evaluate(observe, run);
+  };
+
+  /** With "auto", the right vectors come from the CPU, and the reason is there to be read. */
+  async function expectFallback(reason: string, message: RegExp, { inTheMiddle = false } = {}) {
+    const found = await observed("auto");
+    const onCpu = { device: "cpu", fallback: { reason, message: expect.stringMatching(message) } };
+    expect(found.atStart).toEqual(inTheMiddle ? { device: "webgpu", fallback: null } : onCpu);
+    expect(found.atEnd).toEqual(onCpu);
+    expect(found.changes).toEqual(inTheMiddle ? ["event: cpu", `handler: ${reason}`] : []);
+    expect(largestDifference(found.first, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
+    expect(largestDifference(found.second, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
+    expect(found.progress).toEqual([...new Set(found.progress)].sort((a, b) => a - b));
+    expect(found.progress.at(-1)).toBe(GOLDEN.texts.length);
+    await expect.poll(() => opened.page.workers().length).toBe(0);
+    const askedForGpuBuild = server.paths.some((path) => path.includes("inglenook_gpu"));
+    expect(askedForGpuBuild).toBe(!PROBED.includes(reason));
+    expect(opened.errors).toEqual([]);
+  }
+
+  /** With "webgpu", there is a typed error and nothing else. */
+  async function expectRejection(code: string, message: RegExp, { inTheMiddle = false } = {}) {
+    const found = await opened.page.evaluate(demand, { model, texts: GOLDEN.texts });
+    const rejected = { ok: false, isInglenookError: true, code, message: expect.stringMatching(message) };
+    if (!inTheMiddle) expect(found).toEqual({ created: expect.objectContaining(rejected) });
+    else {
+      expect(found.created).toEqual({ ok: true });
+      expect(found).toMatchObject({ embedded: rejected, again: rejected, changes: 0, device: "webgpu" });
+    }
+    await expect.poll(() => opened.page.workers().length).toBe(0);
+  }
+
+  describe.each([
+    ["no WebGPU", faults.NO_WEBGPU, "no-webgpu", "gpu-unavailable", /has no WebGPU/],
+    ["no adapter", faults.NO_ADAPTER, "no-adapter", "gpu-unavailable", /no adapter/],
+    ["an adapter refused", faults.ADAPTER_REFUSED, "no-adapter", "gpu-unavailable", /no adapter/],
+    [
+      "small buffers",
+      faults.limited("maxStorageBufferBindingSize", 1 << 20),
+      "limits-too-small",
+      "gpu-limits",
+      /maxStorageBufferBindingSize is 1048576, and 134217728 are needed/,
+    ],
+    [
+      "few threads",
+      faults.limited("maxComputeInvocationsPerWorkgroup", 128),
+      "limits-too-small",
+      "gpu-limits",
+      /maxComputeInvocationsPerWorkgroup is 128, and 256 are needed/,
+    ],
+    ["nothing computed", faults.IDLE_GPU, "self-test-failed", "gpu-self-test", /other numbers/],
+    ["some of it not computed", faults.LOSSY_GPU, "self-test-failed", "gpu-self-test", /other numbers/],
+    ["a device lost at once", faults.LOST_AT_START, "device-lost", "gpu-lost", /was lost/],
+    ["an error at once", faults.ERROR_AT_START, "gpu-error", "gpu-error", /reported an error/],
+  ])("%s", (_, prelude, reason, code, message) => {
+    it(`falls back: ${reason}`, async () => {
+      server.setPrelude(prelude);
+      await expectFallback(reason, message);
+    });
+
+    it(`rejects when the GPU was demanded: ${code}`, async () => {
+      server.setPrelude(prelude);
+      await expectRejection(code, message);
+    });
+  });
+
+  describe.each([
+    ["a device lost in the middle of work", faults.LOST_DURING_WORK, "device-lost", "gpu-lost", /was lost/],
+    [
+      "an error in the middle of work",
+      faults.ERROR_DURING_WORK,
+      "gpu-error",
+      "gpu-error",
+      /reported an error/,
+    ],
+  ])("%s", (_, prelude, reason, code, message) => {
+    it(`finishes the work on the CPU: ${reason}`, async () => {
+      server.setPrelude(prelude);
+      await expectFallback(reason, message, { inTheMiddle: true });
+    });
+
+    it(`rejects when the GPU was demanded: ${code}`, async () => {
+      server.setPrelude(prelude);
+      await expectRejection(code, message, { inTheMiddle: true });
+    });
+  });
+
+  it("moves all the calls that are under way, once", async () => {
+    server.setPrelude(faults.LOST_DURING_WORK);
+    const found = await opened.page.evaluate(
+      async ([model, texts]) => {
+        const embedder = await inglenook.Embedder.create({ model });
+        let changes = 0;
+        embedder.ondevicechange = () => changes++;
+        const [a, b, aborted] = await Promise.all([
+          embedder.embed(texts),
+          embedder.embed([...texts].reverse()),
+          outcomeOf(embedder.embed(texts, { signal: AbortSignal.timeout(5) })),
+        ]);
+        embedder.destroy();
+        return { a: [...a], b: [...b].reverse(), aborted, changes };
+      },
+      [model, GOLDEN.texts] as const,
+    );
+    expect(largestDifference(found.a, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
+    expect(largestDifference(found.b, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
+    expect(found.aborted).toMatchObject({ ok: false, name: "TimeoutError" });
+    expect(found.changes).toBe(1);
+    await expect.poll(() => opened.page.workers().length).toBe(0);
+  });
+
+  it("can be destroyed while it moves", async () => {
+    server.setPrelude(faults.LOST_DURING_WORK);
+    const found = await opened.page.evaluate(
+      async ([model, texts]) => {
+        const embedder = await inglenook.Embedder.create({ model });
+        const embedding = outcomeOf(embedder.embed(texts));
+        const NativeWorker = globalThis.Worker;
+        // The next worker is the one on the CPU.
+        const replaced = new Promise<void>((resolve) => {
+          globalThis.Worker = class extends NativeWorker {
+            constructor(...args: ConstructorParameters<typeof NativeWorker>) {
+              super(...args);
+              setTimeout(resolve);
+            }
+          };
+        });
+        await replaced;
+        embedder.destroy();
+        return [await embedding, await outcomeOf(embedder.embed(texts))];
+      },
+      [model, GOLDEN.texts] as const,
+    );
+    expect(found).toMatchObject([{ code: "destroyed" }, { code: "destroyed" }]);
+    await expect.poll(() => opened.page.workers().length).toBe(0);
+  });
+
+  it("no device", async () => {
+    server.setPrelude(faults.DEVICE_REFUSED);
+    const found = await observed("auto");
+    expect(found.atStart.fallback?.reason).toBe("no-adapter");
+    expect(found.atStart.fallback?.message).toMatch(/WebGPU cannot be used/);
+    expect(largestDifference(found.first, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
+  });
+
+  it("the GPU build is missing on the server", async () => {
+    server.answer(GPU_BUILD, status(404));
+    const found = await observed("auto");
+    expect(found.atStart.fallback?.reason).toBe("gpu-error");
+    expect(found.atStart.fallback?.message).toMatch(/could not be started/);
+    expect(largestDifference(found.first, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
+  });
+
+  it("is no concern of a page that asked for the CPU", async () => {
+    const found = await observed("cpu");
+    expect(found.atEnd).toEqual({ device: "cpu", fallback: null });
+    expect(server.paths.join()).not.toContain("inglenook_gpu");
+  });
+});

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ModelManifest } from "../../web/src/index.js";
+import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { largestDifference, miniLm, normalised, pick, tinyBert } from "./harness/goldens.js";
+import { hostModel, tinyFolder, tinyGguf } from "./harness/models.js";
+import "./harness/page.js";
+import { TestServer } from "./harness/server.js";
+
+/** In the page: embeds on WebGPU and on the CPU. */
+async function embedOnBoth({ model, texts }: { model: string | ModelManifest; texts: string[] }) {
+  const found = { webgpu: [] as Float32Array[], cpu: [] as Float32Array[], said: [] as unknown[] };
+  for (const device of ["webgpu", "cpu"] as const) {
+    const embedder = await inglenook.Embedder.create({ model, device });
+    found[device] = [...(await embedder.embed(texts))];
+    found.said.push({ device: embedder.device, fallback: embedder.fallback });
+    embedder.destroy();
+  }
+  return found;
+}
+
+const BOTH = [
+  { device: "webgpu", fallback: null },
+  { device: "cpu", fallback: null },
+];
+
+describe.skipIf(!hasChromium)("on WebGPU, computed by the processor", () => {
+  let server: TestServer;
+  let chromium: Chromium;
+  let opened: OpenPage;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    chromium = await Chromium.launch({ gpu: true });
+    opened = await chromium.open(server);
+  });
+
+  afterAll(async () => {
+    await chromium?.close();
+    await server?.stop();
+  });
+
+  it.each(["tiny-bert-cls", "tiny-bert-relu", "tiny-bert-gelu-new"])(
+    "computes the vectors of %s",
+    async (name) => {
+      const golden = tinyBert(name);
+      const model = hostModel(server, tinyFolder(name));
+      const found = await opened.page.evaluate(embedOnBoth, { model, texts: golden.texts });
+      expect(found.said).toEqual(BOTH);
+      expect(largestDifference(found.webgpu, found.cpu)).toBeLessThanOrEqual(1e-4);
+      expect(largestDifference(found.webgpu, golden.vectors)).toBeLessThanOrEqual(1e-4);
+    },
+  );
+
+  it("computes the vectors of a quantised GGUF", async () => {
+    const golden = normalised(tinyBert("tiny-bert-cls", "model-q8_0.gguf"));
+    const model = hostModel(server, tinyGguf("model-q8_0.gguf"));
+    const found = await opened.page.evaluate(embedOnBoth, { model, texts: golden.texts });
+    expect(largestDifference(found.webgpu, found.cpu)).toBeLessThanOrEqual(1e-4);
+    expect(largestDifference(found.webgpu, golden.vectors)).toBeLessThanOrEqual(1e-4);
+  });
+
+  it("computes the vectors of the F32 model", async () => {
+    const golden = pick(miniLm(), [0, 10, 18]);
+    const found = await opened.page.evaluate(embedOnBoth, { model: "all-minilm-l6-v2", texts: golden.texts });
+    expect(found.said).toEqual(BOTH);
+    expect(largestDifference(found.webgpu, found.cpu)).toBeLessThanOrEqual(1e-4);
+    expect(largestDifference(found.webgpu, golden.vectors)).toBeLessThanOrEqual(1e-4);
+  });
+
+  it("is chosen without being asked for, and reports progress", async () => {
+    const golden = tinyBert();
+    const model = hostModel(server, tinyFolder());
+    const found = await opened.page.evaluate(
+      async ([model, texts]) => {
+        const availability = await inglenook.Embedder.availability({ model, device: "webgpu" });
+        const embedder = await inglenook.Embedder.create({ model });
+        const progress: number[] = [];
+        await embedder.embed(texts, { onProgress: ({ done }) => progress.push(done) });
+        const { device, fallback } = embedder;
+        embedder.destroy();
+        return { availability, device, fallback, progress };
+      },
+      [model, golden.texts] as const,
+    );
+    expect(found).toMatchObject({ availability: "available", device: "webgpu", fallback: null });
+    expect(found.progress).toEqual([...found.progress].sort((a, b) => a - b));
+    expect(found.progress.at(-1)).toBe(golden.texts.length);
+  });
+
+  it("asked for the GPU build, and broke no rule", () => {
+    expect(server.paths).toContain("/dist/inglenook_gpu.wasm");
+    expect(server.violations).toEqual([]);
+    expect(opened.errors).toEqual([]);
+  });
+});

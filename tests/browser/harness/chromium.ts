@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
+import { findBrowser } from "../../browsers.mjs";
+import type { TestServer } from "./server.js";
+
+const path = findBrowser("chromium");
+if (!path) console.warn("Chromium was not found: its tests are skipped.");
+
+/** Whether the tests in Chromium can run. */
+export const hasChromium = path !== undefined;
+
+const FLAGS = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** A page in a profile of its own. */
+export interface OpenPage {
+  page: Page;
+  context: BrowserContext;
+  /** Errors that nothing caught. */
+  errors: string[];
+}
+
+/** A headless Chromium. */
+export class Chromium {
+  readonly #browser: Browser;
+  readonly #session: CDPSession;
+
+  private constructor(browser: Browser, session: CDPSession) {
+    this.#browser = browser;
+    this.#session = session;
+  }
+
+  /** `gpu`: with WebGPU on the processor, which computes right but slowly. */
+  static async launch({ gpu = false, args = [] as string[] } = {}): Promise<Chromium> {
+    const browser = await chromium.launch({
+      executablePath: path ?? "",
+      args: [...FLAGS, ...(gpu ? ["--enable-unsafe-webgpu"] : []), ...args],
+    });
+    return new Chromium(browser, await browser.newBrowserCDPSession());
+  }
+
+  /** Opens the server's page with an empty cache, in a renderer process of its own. */
+  async open(server: TestServer, path = ""): Promise<OpenPage> {
+    const context = await this.#browser.newContext({ serviceWorkers: "block" });
+    const page = await context.newPage();
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.goto(server.url + path);
+    await page.waitForSelector("body[data-ready], body[data-model]", { state: "attached" });
+    return { page, context, errors };
+  }
+
+  /** Megabytes that all renderer processes hold in memory. */
+  async rendererMegabytes(): Promise<number> {
+    const sizes = (await this.#renderers()).map(({ id }) => {
+      const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${id}/status`, "utf8")) ?? [];
+      return Number(kilobytes) / 1024;
+    });
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Milliseconds of processor time that all renderer processes have used. */
+  async rendererCpuMs(): Promise<number> {
+    return (await this.#renderers()).reduce((sum, { cpuTime }) => sum + cpuTime * 1000, 0);
+  }
+
+  close(): Promise<void> {
+    return this.#browser.close();
+  }
+
+  async #renderers() {
+    const { processInfo } = await this.#session.send("SystemInfo.getProcessInfo");
+    return processInfo.filter(({ type }) => type === "renderer");
+  }
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { join } from "node:path";
+import { CONTENT_SECURITY_POLICY, serve } from "../../../web/serve.mjs";
+import { ROOT } from "../../../web/stage.mjs";
+import type { Reply } from "./replies.js";
+
+/** One request, as the server saw it. */
+export interface Recorded {
+  method: string;
+  path: string;
+  query: string;
+  hasBody: boolean;
+}
+
+const REPORTS = "/policy-violations";
+
+/**
+ * The project's own server, with its headers, on this machine alone: it serves the test page (or the site), the
+ * built package under `/dist/` and the weights under `/models/`, records every request, and answers as told.
+ *
+ * Violations of the content security policy, of pages and of workers, arrive in `violations`.
+ */
+export class TestServer {
+  readonly requests: Recorded[] = [];
+  readonly violations: string[] = [];
+  readonly #routes = new Map<string, Reply>();
+  #server: Awaited<ReturnType<typeof serve>> | undefined;
+
+  /** `root` is what lies at `/`: the test page unless given. */
+  static async start({ root = join(ROOT, "tests/browser/page") } = {}): Promise<TestServer> {
+    const server = new TestServer();
+    server.#server = await serve({
+      root,
+      mounts: { "/dist/": join(ROOT, "web/dist"), "/models/": join(ROOT, "models/weights") },
+      headers: { "Content-Security-Policy": `${CONTENT_SECURITY_POLICY}; report-uri ${REPORTS}` },
+      intercept: (request, response) => server.#intercept(request, response),
+    });
+    return server;
+  }
+
+  get url(): string {
+    if (!this.#server) throw new Error("The server has been stopped.");
+    return this.#server.url;
+  }
+
+  /** Paths asked for so far. */
+  get paths(): string[] {
+    return this.requests.map(({ path }) => path);
+  }
+
+  /** From now on, answers `path` in its own way. */
+  answer(path: string, reply: Reply): void {
+    this.#routes.set(path, reply);
+  }
+
+  /** Answers `path` as a plain server does again. */
+  restore(path: string): void {
+    this.#routes.delete(path);
+  }
+
+  /** Runs `script` in every new worker of the package before the worker's own code; none by default. */
+  setPrelude(script = ""): void {
+    const code = readFileSync(join(ROOT, "web/dist/worker.js"), "utf8");
+    this.answer("/dist/worker.js", (response) => {
+      response.writeHead(200, { "Content-Type": "text/javascript", "Cache-Control": "no-store" });
+      response.end(`${script}\n${code}`);
+    });
+  }
+
+  /** Cuts every connection; later requests find nobody. */
+  async stop(): Promise<void> {
+    await this.#server?.close();
+    this.#server = undefined;
+  }
+
+  #intercept(request: IncomingMessage, response: ServerResponse): boolean {
+    const { pathname, search } = new URL(request.url ?? "/", "http://localhost");
+    if (pathname === REPORTS) {
+      this.#takeReport(request, response);
+      return true;
+    }
+    const { method = "", headers } = request;
+    const hasBody = Number(headers["content-length"] ?? 0) > 0 || "transfer-encoding" in headers;
+    this.requests.push({ method, path: pathname, query: search, hasBody });
+    const reply = this.#routes.get(pathname);
+    reply?.(response);
+    return reply !== undefined;
+  }
+
+  #takeReport(request: IncomingMessage, response: ServerResponse): void {
+    let text = "";
+    request.setEncoding("utf8").on("data", (chunk) => {
+      text += chunk;
+    });
+    request.on("end", () => {
+      this.violations.push(text);
+      response.writeHead(204).end();
+    });
+  }
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ModelManifest } from "../../web/src/index.js";
+import type { Engine, EngineKind } from "./harness/engine.js";
+import { firefox } from "./harness/firefox.js";
+import { type Golden, largestDifference, lowestCosine, miniLm, pick, tinyBert } from "./harness/goldens.js";
+import { hostModel, tinyFolder } from "./harness/models.js";
+import "./harness/page.js";
+import { TestServer } from "./harness/server.js";
+import { webkit } from "./harness/webkit.js";
+
+for (const kind of [firefox, webkit]) {
+  if (kind.missing) console.warn(`${kind.name} is skipped: ${kind.missing}.`);
+  describe.skipIf(kind.missing)(kind.name, () => suite(kind));
+}
+
+const FEW = pick(miniLm(), [0, 18, 40, 120, 200]);
+
+/** In the page: embeds, and tells what the embedder says of itself. */
+async function embedAll({ model, texts }: { model?: string | ModelManifest; texts: string[] }) {
+  const embedder = await inglenook.Embedder.create({ model });
+  const vectors = await embedder.embed(texts);
+  const { device, fallback, maxTokens, bytesFetched } = embedder;
+  embedder.destroy();
+  return {
+    vectors: vectors.map((vector) => Array.from(vector)),
+    truncated: vectors.truncated,
+    device,
+    fallback,
+    maxTokens,
+    bytesFetched,
+  };
+}
+
+function suite(kind: EngineKind): void {
+  let server: TestServer;
+  let engine: Engine;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    engine = await kind.open(server.url);
+    // WebKit under automation is a private window, where a cache is gone once neither page nor worker holds it.
+    await engine.run(async () => {
+      Object.assign(globalThis, { held: await caches.open("inglenook-v1") });
+    }, null);
+  });
+
+  afterAll(async () => {
+    await engine?.close();
+    await server?.stop();
+  });
+
+  async function expectExact(golden: Golden, model: string | ModelManifest) {
+    const found = await engine.run(embedAll, { model, texts: golden.texts });
+    expect(largestDifference(found.vectors, golden.vectors)).toBeLessThanOrEqual(1e-5);
+    expect(found.truncated).toEqual(golden.truncated);
+    return found;
+  }
+
+  it("runs on the CPU and says why", async () => {
+    const { device, fallback } = await expectExact(tinyBert(), hostModel(server, tinyFolder()));
+    expect(device).toBe("cpu");
+    expect(fallback?.reason).toBe("no-webgpu");
+    expect(fallback?.message).toMatch(/WebGPU/);
+    expect(server.paths.join()).not.toContain("inglenook_gpu");
+  });
+
+  it("computes the F32 model's vectors, and keeps the model", async () => {
+    const first = await expectExact(FEW, "all-minilm-l6-v2");
+    expect(first.maxTokens).toBe(256);
+    expect(first.bytesFetched).toBeGreaterThan(90_000_000);
+    const { bytesFetched } = await engine.run(embedAll, { model: "all-minilm-l6-v2", texts: ["again"] });
+    expect(bytesFetched).toBe(0);
+  });
+
+  it("computes the 8-bit model's vectors", async () => {
+    const { vectors } = await engine.run(embedAll, { texts: FEW.texts });
+    expect(lowestCosine(vectors, FEW.vectors)).toBeGreaterThanOrEqual(0.999);
+  });
+
+  it("searches", async () => {
+    const hits = await engine.run(
+      async (vectors: number[][]) => {
+        const rows = vectors.map((vector) => Float32Array.from(vector));
+        const index = await inglenook.VectorIndex.create({ dimensions: 3 });
+        await index.add(rows);
+        const found = await index.search(Float32Array.of(1, 2, 0), { k: 2 });
+        index.destroy();
+        return found;
+      },
+      [
+        [0, 1, 0],
+        [0, 0, 1],
+        [1, 1, 0],
+      ],
+    );
+    expect(hits).toEqual([
+      { index: 2, score: 3 },
+      { index: 0, score: 2 },
+    ]);
+  });
+
+  it("rejects with the package's own errors", async () => {
+    const manifest = { id: "nowhere", files: [{ path: "a.gguf", bytes: 1, sha256: "0".repeat(64) }] };
+    const outcome = await engine.run(
+      (model: ModelManifest) => outcomeOf(inglenook.Embedder.create({ model })),
+      manifest,
+    );
+    expect(outcome).toMatchObject({ ok: false, isInglenookError: true, code: "http-status" });
+    expect(server.violations).toEqual([]);
+  });
+}
