@@ -4,7 +4,7 @@
  *     npm test
  *     npm run check    only what needs no finished build and no browser
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setup } from "../web/setup.mjs";
@@ -57,6 +57,7 @@ function cargoTest(...args) {
 async function vitest(project) {
   const report = join(ROOT, "target/test-results", `${project}.json`);
   mkdirSync(join(ROOT, "target/test-results"), { recursive: true });
+  rmSync(report, { force: true });
   try {
     await runPackage(
       "vitest/vitest.mjs",
@@ -68,9 +69,11 @@ async function vitest(project) {
       `--outputFile.json=${report}`,
     );
   } finally {
-    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
-    totals.passed += numPassedTests;
-    totals.failed += numFailedTests;
+    if (existsSync(report)) {
+      const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8"));
+      totals.passed += numPassedTests;
+      totals.failed += numFailedTests;
+    }
   }
 }
 
