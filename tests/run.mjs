@@ -30,7 +30,7 @@ async function lint() {
 
 async function clippy() {
   await run("cargo", ["clippy", "-q", "--workspace", "--all-targets", ...DENY_WARNINGS]);
-  await run("cargo", ["clippy", "-q", ...WASM, ...DENY_WARNINGS]);
+  // The GPU build is the CPU build and more.
   await run("cargo", ["clippy", "-q", ...WASM, "--features", "gpu", ...DENY_WARNINGS]);
 }
 
@@ -81,6 +81,7 @@ async function check() {
   const { hasBindings } = await import("../web/build-package.mjs");
   if (!hasBindings()) await stage("Bindings", generateBindings);
   await stage("Types", types);
+  await stage("Rust unit tests", () => cargoTest("--workspace", "--lib", "--bins"));
   await stage("Unit tests", () => vitest("unit"));
 }
 

@@ -47,18 +47,15 @@ impl Device {
             .graphics_api(WgpuBackend::WebGpu)
             .init_with_setup_async()
             .await
-            .map_err(|e| Error::new(ErrorCode::GpuUnavailable, format!("WebGPU cannot be used: {e}")))?;
+            .map_err(|e| fault_of(ErrorCode::GpuUnavailable, "WebGPU cannot be used", &e.to_string()))?;
         let fault = Fault::default();
         let lost = fault.clone();
-        setup.device.set_device_lost_callback(move |reason, message| {
-            note(
-                &lost,
-                Error::new(ErrorCode::GpuLost, format!("The GPU device was lost ({reason:?}): {message}")),
-            );
+        setup.device.set_device_lost_callback(move |_, message| {
+            note(&lost, fault_of(ErrorCode::GpuLost, "The GPU device was lost", &message));
         });
         let uncaptured = fault.clone();
         setup.device.on_uncaptured_error(Arc::new(move |error| {
-            note(&uncaptured, Error::new(ErrorCode::GpuError, format!("The GPU reported an error: {error}")));
+            note(&uncaptured, fault_of(ErrorCode::GpuError, "The GPU reported an error", &error.to_string()));
         }));
         Ok(Self { burn, kind: DeviceKind::WebGpu, fault })
     }
@@ -87,6 +84,15 @@ impl Device {
     }
 }
 
+/// An error that says `what` happened in one line; the whole report, if it is longer, is its detail.
+fn fault_of(code: ErrorCode, what: &str, report: &str) -> Error {
+    let report = report.trim();
+    let first = report.lines().next().unwrap_or_default();
+    let message = if first.is_empty() { format!("{what}.") } else { format!("{what}: {first}") };
+    let error = Error::new(code, message);
+    if report.len() > first.len() { error.about(report) } else { error }
+}
+
 /// Keeps the first fault; later ones follow from it.
 #[cfg(feature = "gpu")]
 fn note(fault: &Fault, error: Error) {
@@ -98,7 +104,7 @@ fn note(fault: &Fault, error: Error) {
 /// # Errors
 /// `gpu-error` where they cannot be read back.
 pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let failed = |e: String| Error::new(ErrorCode::GpuError, format!("A result could not be read back: {e}"));
-    let data = tensor.into_data_async().await.map_err(|e| failed(format!("{e:?}")))?;
-    data.try_to_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
+    let failed = |report: String| fault_of(ErrorCode::GpuError, "A result could not be read back", &report);
+    let data = tensor.into_data_async().await.map_err(|e| failed(e.to_string()))?;
+    data.try_to_vec::<f32>().map_err(|e| failed(e.to_string()))
 }

@@ -83,7 +83,7 @@ fn load_gguf(path: PathBuf, limit: Option<usize>) -> Embedder {
 
 /// All vectors and the places of the texts that were cut.
 fn embed(embedder: &Embedder, texts: Vec<String>) -> (Vec<f32>, Vec<usize>) {
-    let mut job = embedder.plan(texts);
+    let mut job = embedder.plan(texts).unwrap();
     while job.done() < job.total() {
         pollster::block_on(job.step(embedder)).unwrap();
     }

@@ -6,10 +6,11 @@ use burn::{
 };
 
 use super::{
-    cpu::gemm_f32::{PANEL, pack, panels_len},
+    cpu::gemm_f32::{PANEL, pack},
     flex::Ops,
     on_cpu,
 };
+use crate::{Result, error::try_zeros};
 
 /// What follows the affine map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +38,21 @@ pub(crate) struct Weight {
 
 impl Weight {
     /// Lays out a row-major `[out, in]` weight, as checkpoints store it.
-    pub(crate) fn new(weight: &[f32], [out, inp]: [usize; 2], device: &Device) -> Self {
-        let (shape, mut panels) = if on_cpu(device) {
-            ([out.div_ceil(PANEL), inp, PANEL], vec![0.0; panels_len(inp, out)])
-        } else {
-            ([1, inp, out], vec![0.0; inp * out])
-        };
-        if on_cpu(device) {
+    ///
+    /// # Errors
+    /// `out-of-memory`.
+    pub(crate) fn new(weight: &[f32], [out, inp]: [usize; 2], device: &Device) -> Result<Self> {
+        let cpu = on_cpu(device);
+        let shape = if cpu { [out.div_ceil(PANEL), inp, PANEL] } else { [1, inp, out] };
+        let mut panels = try_zeros(shape.iter().product())?;
+        if cpu {
             pack(inp, out, |row, column| weight[column * inp + row], &mut panels);
         } else {
             for (o, row) in weight.chunks_exact(inp).enumerate() {
                 row.iter().enumerate().for_each(|(i, value)| panels[i * out + o] = *value);
             }
         }
-        Self { panels: Tensor::from_data(TensorData::new(panels, shape), device), out }
+        Ok(Self { panels: Tensor::from_data(TensorData::new(panels, shape), device), out })
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
         for (seed, [rows, inp, out]) in (1..).zip(shapes) {
             let (x, bias) = (random_tensor(seed, [rows, inp]), random_tensor(seed + 10, [out]));
             let w: Tensor<2> = random_tensor(seed + 20, [out, inp]);
-            let weight = Weight::new(&values(w.clone()), [out, inp], &device);
+            let weight = Weight::new(&values(w.clone()), [out, inp], &device).unwrap();
             let all = [Activation::Identity, Activation::Gelu, Activation::GeluTanh, Activation::Relu];
             for then in all {
                 let expected = reference(x.clone(), w.clone().transpose(), bias.clone(), then);
@@ -113,8 +115,8 @@ mod tests {
         let x: Tensor<2> = random_tensor(1, [9, 12]);
         let view = x.slice([2..7, 4..11]);
         let w: Tensor<2> = random_tensor(2, [3, 7]);
-        let bias: Tensor<1> = random_tensor::<1>(3, [8]).slice([5..8]);
-        let weight = Weight::new(&values(w.clone()), [3, 7], &device);
+        let bias: Tensor<1> = random_tensor::<1>(3, [8]).narrow(0, 5, 3);
+        let weight = Weight::new(&values(w.clone()), [3, 7], &device).unwrap();
         let expected = reference(view.clone(), w.transpose(), bias.clone(), Activation::Gelu);
         assert_close(&values(linear_f32(view, &weight, bias, Activation::Gelu)), &values(expected), 1e-5);
     }

@@ -28,7 +28,7 @@ impl Linear {
         let weight = weights.read(&format!("{name}.weight"), &[out, inp])?;
         let bias = weights.read(&format!("{name}.bias"), &[out])?;
         Ok(Self {
-            weight: Weight::new(&weight, [out, inp], device),
+            weight: Weight::new(&weight, [out, inp], device)?,
             bias: Tensor::from_data(TensorData::new(bias, [out]), device),
             then,
         })

@@ -66,8 +66,8 @@ impl TextEmbedder {
     }
 
     /// Prepares the embedding of `texts`; nothing is computed yet.
-    pub fn plan(&self, texts: Vec<String>) -> EmbedJob {
-        EmbedJob(self.0.plan(texts))
+    pub fn plan(&self, texts: Vec<String>) -> Result<EmbedJob, JsValue> {
+        self.0.plan(texts).map(EmbedJob).map_err(thrown)
     }
 }
 

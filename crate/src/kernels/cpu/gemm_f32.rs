@@ -65,9 +65,9 @@ pub(crate) fn gemm([m, k, n]: [usize; 3], a: Rows, panels: &[f32], bias: Option<
                 let start = (first == 0).then(|| bias_lanes(bias, column));
                 let block = Block { a, first, panel, start };
                 if column + PANEL <= n {
-                    block.into_rows(rows.clone(), &mut c.data[column..], c.stride);
+                    block.add_to_rows(rows.clone(), &mut c.data[column..], c.stride);
                 } else {
-                    block.into_edge(rows.clone(), &mut c.data[column..], c.stride, n - column);
+                    block.add_to_edge(rows.clone(), &mut c.data[column..], c.stride, n - column);
                 }
             }
         }
@@ -92,7 +92,7 @@ struct Block<'a> {
 
 impl Block<'_> {
     /// Adds the block into whole panels of eight columns; `c` starts at the panel's first column.
-    fn into_rows(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize) {
+    fn add_to_rows(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize) {
         for row in rows.clone().step_by(TILE) {
             let height = TILE.min(rows.end - row);
             self.tile(row, height, &mut c[row * stride..], stride);
@@ -100,7 +100,7 @@ impl Block<'_> {
     }
 
     /// The same for the last panel, of which only `width` columns exist.
-    fn into_edge(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize, width: usize) {
+    fn add_to_edge(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize, width: usize) {
         for row in rows.clone().step_by(TILE) {
             let height = TILE.min(rows.end - row);
             let mut edge = [0.0; TILE * PANEL];

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::collections::VecDeque;
 
 use super::Embedder;
-use crate::{Result, device::DeviceKind};
+use crate::{Result, device::DeviceKind, error::try_zeros};
 
 /// Texts that are tokenised together and sorted by length before they are batched.
 const WINDOW: usize = 256;
@@ -37,17 +37,20 @@ struct Batch {
 
 impl Embedder {
     /// Prepares the embedding of `texts`; nothing is computed yet.
-    pub fn plan(&self, texts: Vec<String>) -> Job {
+    ///
+    /// # Errors
+    /// `out-of-memory` where there is no room for the vectors.
+    pub fn plan(&self, texts: Vec<String>) -> Result<Job> {
         let dimensions = self.config.hidden_size;
-        Job {
-            vectors: vec![0.0; texts.len() * dimensions],
+        Ok(Job {
+            vectors: try_zeros(texts.len().saturating_mul(dimensions))?,
             texts,
             tokenised: 0,
             batches: VecDeque::new(),
             done: 0,
             dimensions,
             truncated: Vec::new(),
-        }
+        })
     }
 }
 
