@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
 import { largestDifference, miniLm, pick, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
@@ -88,7 +88,7 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
     expect(found.outcome).toMatchObject(ABORTED);
     expect(found.tookMs).toBeLessThan(200);
     expect(found.availability).toBe("downloadable");
-    await expect.poll(() => opened.page.workers().length).toBe(0);
+    expect(await workersLeft(opened.page)).toBe(0);
     const second = await opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model });
@@ -186,7 +186,7 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
       [F32, MANY] as const,
     );
     for (const outcome of found) expect(outcome).toMatchObject({ ok: false, code: "destroyed" });
-    await expect.poll(() => opened.page.workers().length).toBe(0);
+    expect(await workersLeft(opened.page)).toBe(0);
     await expectIdle();
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceChoice, ModelManifest } from "../../web/src/index.js";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
 import * as faults from "./harness/faults.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
@@ -99,7 +99,7 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     expect(largestDifference(found.second, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
     expect(found.progress).toEqual([...new Set(found.progress)].sort((a, b) => a - b));
     expect(found.progress.at(-1)).toBe(GOLDEN.texts.length);
-    await expect.poll(() => opened.page.workers().length).toBe(0);
+    expect(await workersLeft(opened.page)).toBe(0);
     const askedForGpuBuild = server.paths.some((path) => path.includes("inglenook_gpu"));
     expect(askedForGpuBuild).toBe(!PROBED.includes(reason));
     expect(opened.errors).toEqual([]);
@@ -114,7 +114,7 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
       expect(found.created).toEqual({ ok: true });
       expect(found).toMatchObject({ embedded: rejected, again: rejected, changes: 0, device: "webgpu" });
     }
-    await expect.poll(() => opened.page.workers().length).toBe(0);
+    expect(await workersLeft(opened.page)).toBe(0);
   }
 
   describe.each([
@@ -193,7 +193,7 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     expect(largestDifference(found.b, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
     expect(found.aborted).toMatchObject({ ok: false, name: "TimeoutError" });
     expect(found.changes).toBe(1);
-    await expect.poll(() => opened.page.workers().length).toBe(0);
+    expect(await workersLeft(opened.page)).toBe(0);
   });
 
   it("can be destroyed while it moves", async () => {
@@ -219,7 +219,7 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
       [model, GOLDEN.texts] as const,
     );
     expect(found).toMatchObject([{ code: "destroyed" }, { code: "destroyed" }]);
-    await expect.poll(() => opened.page.workers().length).toBe(0);
+    expect(await workersLeft(opened.page)).toBe(0);
   });
 
   it("no device", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
 import { largestDifference, lowestCosine, miniLm, pick } from "./harness/goldens.js";
 import "./harness/page.js";
 import { TestServer } from "./harness/server.js";
@@ -96,7 +96,7 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
       });
       after.push(await quietMegabytes());
       expect(after[round]).toBeLessThan(before + 0.2 * (during - before));
-      await expect.poll(() => page.workers().length).toBe(0);
+      expect(await workersLeft(page)).toBe(0);
     }
     const [first = 0, , last = Number.NaN] = after;
     expect(last).toBeLessThan(first + 15);

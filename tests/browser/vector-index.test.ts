@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
 import "./harness/page.js";
 import { TestServer } from "./harness/server.js";
 
@@ -141,7 +141,7 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
     });
     for (const outcome of found.outcomes) expect(outcome).toMatchObject({ ok: false, code: "invalid-input" });
     expect(found).toMatchObject({ hits: [{ index: 0, score: 5 }], size: 1 });
-    await expect.poll(() => opened.page.workers().length).toBe(0);
+    expect(await workersLeft(opened.page)).toBe(0);
     expect(server.paths.join()).not.toContain("inglenook_gpu");
   });
 });

@@ -38,17 +38,25 @@ export class Chromium {
   }
 
   /** `gpu`: with WebGPU on the processor, which computes right but slowly. */
-  static async launch({ gpu = false, args = [] as string[] } = {}): Promise<Chromium> {
+  static async launch({ gpu = false } = {}): Promise<Chromium> {
     const browser = await chromium.launch({
       executablePath: path ?? "",
-      args: [...FLAGS, ...(gpu ? ["--enable-unsafe-webgpu"] : []), ...args],
+      args: [...FLAGS, ...(gpu ? ["--enable-unsafe-webgpu"] : [])],
     });
     return new Chromium(browser, await browser.newBrowserCDPSession());
   }
 
-  /** Opens the server's page with an empty cache, in a renderer process of its own. */
-  async open(server: TestServer, path = ""): Promise<OpenPage> {
+  /**
+   * Opens the server's page with an empty cache, in a renderer process of its own. `prepare` sees the context
+   * before anything is requested.
+   */
+  async open(
+    server: TestServer,
+    path = "",
+    prepare: (context: BrowserContext) => unknown = () => {},
+  ): Promise<OpenPage> {
     const context = await this.#browser.newContext({ serviceWorkers: "block" });
+    prepare(context);
     const page = await context.newPage();
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(String(error)));
@@ -79,4 +87,12 @@ export class Chromium {
     const { processInfo } = await this.#session.send("SystemInfo.getProcessInfo");
     return processInfo.filter(({ type }) => type === "renderer");
   }
+}
+
+/** How many workers the page has once those that were told to end have ended; waits five seconds at most. */
+export async function workersLeft(page: Page): Promise<number> {
+  for (let left = 50; left > 0 && page.workers().length > 0; left--) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return page.workers().length;
 }
