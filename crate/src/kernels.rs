@@ -3,6 +3,7 @@
 //! An operation is a function on tensors. On the CPU it runs the kernel in [`cpu`], through a backend extension of
 //! Flex; on any other device it runs the reference, which is also the oracle that the kernel is tested against.
 
+pub(crate) mod activation;
 pub(crate) mod attention_f32;
 mod cpu;
 mod flex;

@@ -7,8 +7,8 @@ pub(crate) mod linear;
 pub(crate) mod norm;
 
 pub(crate) use crate::kernels::{
+    activation::Activation,
     attention_f32::{Padding, attention_f32 as attention},
-    linear_f32::Activation,
 };
 pub(crate) use embedding::Embedding;
 pub(crate) use linear::Linear;

@@ -9,13 +9,13 @@ use burn::{
 use burn_flex::FlexTensor;
 
 use super::{
+    activation::Activation,
     cpu::{
         attention_f32::{Head, Scratch, attend},
         gemm_f32::{Rows, RowsMut, gemm},
         layer_norm_f32::normalise,
         math_f32::{gelu, gelu_tanh, map},
     },
-    linear_f32::Activation,
 };
 
 /// The operations, for the backends that have kernels of their own.

@@ -6,24 +6,12 @@ use burn::{
 };
 
 use super::{
+    activation::Activation,
     cpu::gemm_f32::{PANEL, pack},
     flex::Ops,
     on_cpu,
 };
 use crate::{Result, error::try_zeros};
-
-/// What follows the affine map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Activation {
-    /// Nothing.
-    Identity,
-    /// `x · Φ(x)`, with the exact error function.
-    Gelu,
-    /// The same with `Φ` approximated through the hyperbolic tangent (Hendrycks and Gimpel, arXiv:1606.08415).
-    GeluTanh,
-    /// `max(x, 0)`.
-    Relu,
-}
 
 /// A weight in the layout its device computes with.
 ///
