@@ -272,6 +272,27 @@ describe.skipIf(!hasChromium)("bad input", () => {
     await expectUsable();
   });
 
+  it.each([
+    ["/dist/worker.js", "worker"],
+    ["/dist/inglenook_cpu.js", "worker"],
+    ["/dist/inglenook_cpu.wasm", "worker"],
+  ] as const)("is refused: no %s", async (path, code) => {
+    for (const reply of [status(404), webPage(), hangUp()]) {
+      server.answer(path, reply);
+      const outcomes = await opened.page.evaluate(
+        async (model) => [
+          await outcomeOf(inglenook.Embedder.create({ model, device: "cpu" })),
+          await outcomeOf(inglenook.VectorIndex.create({ dimensions: 2 })),
+        ],
+        good,
+      );
+      server.restore(path);
+      for (const outcome of outcomes)
+        expect(outcome).toMatchObject({ ok: false, isInglenookError: true, code });
+    }
+    await expectUsable();
+  });
+
   it("recovers: a cache entry that was tampered with is fetched again", async () => {
     await expectUsable();
     const sha256 = good.files.find(({ path }) => path === WEIGHTS)?.sha256 ?? "";

@@ -98,6 +98,7 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     expect(largestDifference(found.first, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
     expect(largestDifference(found.second, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
     expect(found.progress).toEqual([...new Set(found.progress)].sort((a, b) => a - b));
+    if (inTheMiddle) expect(found.progress[0]).toBeLessThan(GOLDEN.texts.length);
     expect(found.progress.at(-1)).toBe(GOLDEN.texts.length);
     expect(await workersLeft(opened.page)).toBe(0);
     const askedForGpuBuild = server.paths.some((path) => path.includes("inglenook_gpu"));
@@ -170,6 +171,29 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
       server.setPrelude(prelude);
       await expectRejection(code, message, { inTheMiddle: true });
     });
+  });
+
+  it("notices a device that was lost between two calls", async () => {
+    server.setPrelude(faults.LOST_ON_DEMAND);
+    const found = await opened.page.evaluate(
+      async ([model, texts]) => {
+        const embedder = await inglenook.Embedder.create({ model });
+        await embedder.embed(texts.slice(0, 1));
+        const before = embedder.device;
+        const channel = new BroadcastChannel("lose");
+        const lost = new Promise((resolve) => {
+          channel.onmessage = resolve;
+        });
+        channel.postMessage("now");
+        await lost;
+        const vectors = [...(await embedder.embed(texts))];
+        embedder.destroy();
+        return { before, after: embedder.device, reason: embedder.fallback?.reason, vectors };
+      },
+      [model, GOLDEN.texts] as const,
+    );
+    expect(found).toMatchObject({ before: "webgpu", after: "cpu", reason: "device-lost" });
+    expect(largestDifference(found.vectors, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
   });
 
   it("moves all the calls that are under way, once", async () => {

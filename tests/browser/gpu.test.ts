@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
 import { largestDifference, miniLm, normalised, pick, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
@@ -85,6 +85,29 @@ describe.skipIf(!hasChromium)("on WebGPU, computed by the processor", () => {
     expect(found).toMatchObject({ availability: "available", device: "webgpu", fallback: null });
     expect(found.progress).toEqual([...found.progress].sort((a, b) => a - b));
     expect(found.progress.at(-1)).toBe(golden.texts.length);
+  });
+
+  it("stops when told to, and goes on", async () => {
+    const golden = tinyBert();
+    const model = hostModel(server, tinyFolder());
+    const found = await opened.page.evaluate(
+      async ([model, texts]) => {
+        const embedder = await inglenook.Embedder.create({ model, device: "webgpu" });
+        const many = Array.from({ length: 100 }, () => texts).flat();
+        const abort = new AbortController();
+        const onProgress = () => abort.abort();
+        const aborted = await outcomeOf(embedder.embed(many, { signal: abort.signal, onProgress }));
+        const vectors = [...(await embedder.embed(texts))];
+        const pending = outcomeOf(embedder.embed(many));
+        embedder.destroy();
+        return { aborted, vectors, destroyed: await pending };
+      },
+      [model, golden.texts] as const,
+    );
+    expect(found.aborted).toMatchObject({ ok: false, name: "AbortError" });
+    expect(largestDifference(found.vectors, golden.vectors)).toBeLessThanOrEqual(1e-4);
+    expect(found.destroyed).toMatchObject({ ok: false, code: "destroyed" });
+    expect(await workersLeft(opened.page)).toBe(0);
   });
 
   it("asked for the GPU build, and broke no rule", () => {

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
+import { ROOT } from "../../web/stage.mjs";
 import type { Engine, EngineKind } from "./harness/engine.js";
 import { firefox } from "./harness/firefox.js";
 import { type Golden, largestDifference, lowestCosine, miniLm, pick, tinyBert } from "./harness/goldens.js";
@@ -29,6 +31,24 @@ async function embedAll({ model, texts }: { model?: string | ModelManifest; text
     maxTokens,
     bytesFetched,
   };
+}
+
+/** On the site: waits for the page, takes the sample set and asks; the text of the best result. */
+async function searchSamples(question: string): Promise<string> {
+  const until = async (done: () => boolean) => {
+    while (!done()) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  const { body } = document;
+  await until(() => body.getAttribute("data-model") === "absent");
+  document.querySelector<HTMLElement>('#welcome [data-action="use-samples"]')?.click();
+  await until(
+    () => body.getAttribute("data-model") === "ready" && body.getAttribute("data-indexer") === "idle",
+  );
+  const field = document.querySelector<HTMLInputElement>("#query");
+  if (field) field.value = question;
+  field?.dispatchEvent(new Event("input", { bubbles: true }));
+  await until(() => body.getAttribute("data-search") === "found");
+  return document.querySelector("#results > li")?.textContent ?? "";
 }
 
 function suite(kind: EngineKind): void {
@@ -107,5 +127,17 @@ function suite(kind: EngineKind): void {
     );
     expect(outcome).toMatchObject({ ok: false, isInglenookError: true, code: "http-status" });
     expect(server.violations).toEqual([]);
+  });
+
+  it("runs the site", async () => {
+    const siteServer = await TestServer.start({ root: join(ROOT, "dist") });
+    const site = await kind.open(siteServer.url);
+    try {
+      expect(await site.run(searchSamples, "my tap keeps dripping all night")).toContain("plumbing");
+      expect(siteServer.violations).toEqual([]);
+    } finally {
+      await site.close();
+      await siteServer.stop();
+    }
   });
 }

@@ -35,31 +35,50 @@ export const LOSSY_GPU = `{
   };
 }`;
 
-/** Runs `act`, in which \`device\` is the GPU's device, at the \`turn\`-th submission after the first request to embed. */
-const duringWork = (act: string, turn: number) => `{
+/**
+ * Runs `act`, in which `device` is the GPU's device, at the first submission after the worker has told that some
+ * texts are done.
+ */
+const duringWork = (act: string) => `{
   let device;
-  let left = Number.POSITIVE_INFINITY;
+  let state = "before";
   const requestDevice = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (...options) {
     return (device = await requestDevice.apply(this, options));
   };
-  addEventListener("message", ({ data }) => {
-    if (data.kind === "embed" && left === Number.POSITIVE_INFINITY) left = ${turn};
-  });
+  const postMessage = self.postMessage.bind(self);
+  self.postMessage = (message, transfer) => {
+    if (message.progress?.done > 0 && state === "before") state = "under way";
+    postMessage(message, transfer);
+  };
   const submit = GPUQueue.prototype.submit;
   GPUQueue.prototype.submit = function (...buffers) {
     submit.apply(this, buffers);
-    if (--left === 0) {
-      ${act}
-    }
+    if (state !== "under way") return;
+    state = "over";
+    ${act}
   };
 }`;
 
 /** The device is lost in the middle of work. */
-export const LOST_DURING_WORK = duringWork("device.destroy();", 2);
+export const LOST_DURING_WORK = duringWork("device.destroy();");
 
 /** An error that no error scope catches happens in the middle of work. */
-export const ERROR_DURING_WORK = duringWork("device.createBuffer({ size: 16, usage: 0xfffffff });", 2);
+export const ERROR_DURING_WORK = duringWork("device.createBuffer({ size: 16, usage: 0xfffffff });");
+
+/** The device is lost whenever the page says so on the channel "lose". */
+export const LOST_ON_DEMAND = `{
+  const requestDevice = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...options) {
+    const device = await requestDevice.apply(this, options);
+    const channel = new BroadcastChannel("lose");
+    channel.onmessage = () => {
+      device.destroy();
+      channel.postMessage("lost");
+    };
+    return device;
+  };
+}`;
 
 /** The device is lost as soon as it is there. */
 export const LOST_AT_START = `{

@@ -12,7 +12,7 @@ export const firefox: EngineKind = {
     const browser = await puppeteer.launch({ browser: "firefox", executablePath: path, headless: true });
     const page = await browser.newPage();
     await page.goto(url);
-    await page.waitForSelector("body[data-ready]");
+    await page.waitForSelector("body[data-ready], body[data-model]");
     return {
       run: (script, input) => page.evaluate(script as never, input) as never,
       close: () => browser.close(),

@@ -51,7 +51,8 @@ export const webkit: EngineKind = {
 };
 
 async function whenReady(): Promise<void> {
-  while (!document.body?.hasAttribute("data-ready")) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (!document.querySelector("body[data-ready], body[data-model]"))
+    await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 /** The few commands of the WebDriver protocol that are needed. */
