@@ -8,7 +8,6 @@ import "./harness/page.js";
 import { cutInHalf, hangUp, type Reply, status, webPage, whole } from "./harness/replies.js";
 import { safetensors, type TensorEntry, withHeader } from "./harness/safetensors.js";
 import { TestServer } from "./harness/server.js";
-import { settled } from "./harness/settled.js";
 
 const GOLDEN = tinyBert();
 const GOOD = tinyFolder();
@@ -166,20 +165,13 @@ describe.skipIf(!hasChromium)("bad input", () => {
     opened = await chromium.open(server);
     good = hostModel(server, GOOD);
     await expectUsable();
-    megabytes = await quietMegabytes();
+    megabytes = await chromium.quietMegabytes(opened);
   });
 
   afterAll(async () => {
     await chromium?.close();
     await server?.stop();
   });
-
-  async function quietMegabytes(): Promise<number> {
-    const session = await opened.context.newCDPSession(opened.page);
-    await session.send("HeapProfiler.collectGarbage");
-    await session.detach();
-    return settled(() => chromium.rendererMegabytes());
-  }
 
   /** The page goes on: the same package loads a good model and computes the right vectors. */
   async function expectUsable() {
@@ -315,7 +307,7 @@ describe.skipIf(!hasChromium)("bad input", () => {
   });
 
   it("leaves no memory behind, no error uncaught and no rule broken", async () => {
-    expect(await quietMegabytes()).toBeLessThan(megabytes + 25);
+    expect(await chromium.quietMegabytes(opened)).toBeLessThan(megabytes + 25);
     expect(opened.errors).toEqual([]);
     expect(server.violations).toEqual([]);
   });

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
+import { Chromium, hasChromium, measuresMemory, type OpenPage, workersLeft } from "./harness/chromium.js";
 import { largestDifference, lowestCosine, miniLm, pick } from "./harness/goldens.js";
 import "./harness/page.js";
 import { TestServer } from "./harness/server.js";
-import { settled } from "./harness/settled.js";
 
 const F32 = "all-minilm-l6-v2";
 
@@ -28,14 +27,6 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
     await chromium?.close();
     await server?.stop();
   });
-
-  /** What the renderers hold once the garbage is out and nothing changes any more. */
-  async function quietMegabytes(): Promise<number> {
-    const session = await opened.context.newCDPSession(opened.page);
-    await session.send("HeapProfiler.collectGarbage");
-    await session.detach();
-    return settled(() => chromium.rendererMegabytes());
-  }
 
   it("keeps two embedders that work at the same time apart", async () => {
     const golden = pick(
@@ -77,9 +68,9 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
     expect(found.order.lastIndexOf("exact")).toBeGreaterThan(first);
   });
 
-  it("gives the memory back, every time", async () => {
+  it.skipIf(!measuresMemory)("gives the memory back, every time", async () => {
     const { page } = opened;
-    const before = await quietMegabytes();
+    const before = await chromium.quietMegabytes(opened);
     const after: number[] = [];
     for (let round = 0; round < 3; round++) {
       await page.evaluate(async (model) => {
@@ -94,7 +85,7 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
         // The object itself is kept: it is `destroy` that frees, not the garbage collector.
         (globalThis as unknown as Held).embedder.destroy();
       });
-      after.push(await quietMegabytes());
+      after.push(await chromium.quietMegabytes(opened));
       expect(after[round]).toBeLessThan(before + 0.2 * (during - before));
       expect(await workersLeft(page)).toBe(0);
     }
@@ -102,18 +93,18 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
     expect(last).toBeLessThan(first + 15);
   });
 
-  it("gives an index's memory back", async () => {
+  it.skipIf(!measuresMemory)("gives an index's memory back", async () => {
     const { page } = opened;
-    const before = await quietMegabytes();
+    const before = await chromium.quietMegabytes(opened);
     await page.evaluate(async () => {
       const index = await inglenook.VectorIndex.create({ dimensions: 384 });
       const vectors = Array.from({ length: 2000 }, () => new Float32Array(384));
       for (let i = 0; i < 40; i++) await index.add(vectors);
       Object.assign(globalThis, { index });
     });
-    const during = await quietMegabytes();
+    const during = await chromium.quietMegabytes(opened);
     expect(during - before).toBeGreaterThan(100);
     await page.evaluate(() => (globalThis as unknown as Held).index.destroy());
-    expect(await quietMegabytes()).toBeLessThan(before + 0.2 * (during - before));
+    expect(await chromium.quietMegabytes(opened)).toBeLessThan(before + 0.2 * (during - before));
   });
 });

@@ -1,13 +1,17 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
 import { findBrowser } from "../../browsers.mjs";
 import type { TestServer } from "./server.js";
+import { settled } from "./settled.js";
 
 const path = findBrowser("chromium");
 if (!path) console.warn("Chromium was not found: its tests are skipped.");
 
 /** Whether the tests in Chromium can run. */
 export const hasChromium = path !== undefined;
+
+/** Whether this system tells how much memory a process holds. */
+export const measuresMemory = existsSync("/proc/self/status");
 
 const FLAGS = [
   "--headless=new",
@@ -72,6 +76,15 @@ export class Chromium {
       return Number(kilobytes) / 1024;
     });
     return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** The same, once the page's garbage is out and nothing changes any more; 0 where memory is not measured. */
+  async quietMegabytes({ context, page }: OpenPage): Promise<number> {
+    if (!measuresMemory) return 0;
+    const session = await context.newCDPSession(page);
+    await session.send("HeapProfiler.collectGarbage");
+    await session.detach();
+    return settled(() => this.rendererMegabytes());
   }
 
   /** Milliseconds of processor time that all renderer processes have used. */
