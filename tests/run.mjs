@@ -106,8 +106,7 @@ await command(async () => {
     await stage("Clippy", clippy);
     await (values.check ? check() : everything());
   } finally {
-    console.log(
-      `\n${totals.passed} passed, ${totals.failed} failed, in ${clock(performance.now() - startedAt)}`,
-    );
+    console.log(`\nTime: ${clock(performance.now() - startedAt)}`);
+    console.log(`${totals.passed} passed, ${totals.failed} failed`);
   }
 });

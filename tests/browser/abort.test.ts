@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
+import { describe, expect, it } from "vitest";
+import { hasChromium, workersLeft } from "./harness/chromium.js";
 import { largestDifference, miniLm, pick, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
 import { dripping } from "./harness/replies.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 const GOLDEN = tinyBert();
 const F32 = "all-minilm-l6-v2";
@@ -16,39 +16,19 @@ const MANY = Array.from(
 const ABORTED = { ok: false, isInglenookError: false, name: "AbortError" };
 
 describe.skipIf(!hasChromium)("abort and destroy", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch();
-  });
-
-  beforeEach(async () => {
-    opened = await chromium.open(server);
-  });
-
-  afterEach(async () => {
-    await opened.context.close();
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
-  });
+  const site = useChromium({ fresh: true });
 
   /** Nothing computes any more: what was stopped does not go on in secret. */
   async function expectIdle() {
     await new Promise((resolve) => setTimeout(resolve, 500));
-    const before = await chromium.rendererCpuMs();
+    const before = await site.chromium.rendererCpuMs();
     await new Promise((resolve) => setTimeout(resolve, 1000));
-    expect((await chromium.rendererCpuMs()) - before).toBeLessThan(250);
+    expect((await site.chromium.rendererCpuMs()) - before).toBeLessThan(250);
   }
 
   it("starts nothing for a signal that was aborted before", async () => {
-    const before = server.requests.length;
-    const found = await opened.page.evaluate(async () => {
+    const before = site.server.requests.length;
+    const found = await site.opened.page.evaluate(async () => {
       const reason = new Error("changed my mind");
       const [plain, reasoned] = [AbortSignal.abort(), AbortSignal.abort(reason)];
       const { Embedder, VectorIndex } = inglenook;
@@ -59,15 +39,15 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
       ];
     });
     expect(found).toMatchObject([ABORTED, { ok: false, message: "changed my mind" }, ABORTED]);
-    expect(server.requests.length).toBe(before);
+    expect(site.server.requests.length).toBe(before);
   });
 
   it("ends a download at once, and the next one begins anew", async () => {
     const files = tinyFolder();
     const weights = files["model.safetensors"] as Uint8Array;
     const slow = dripping(weights, { parts: 40, everyMs: 50 });
-    const model = hostModel(server, files, { "model.safetensors": slow });
-    const found = await opened.page.evaluate(async (model) => {
+    const model = hostModel(site.server, files, { "model.safetensors": slow });
+    const found = await site.opened.page.evaluate(async (model) => {
       const abort = new AbortController();
       let abortedAt = 0;
       const creating = inglenook.Embedder.create({
@@ -88,8 +68,8 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
     expect(found.outcome).toMatchObject(ABORTED);
     expect(found.tookMs).toBeLessThan(200);
     expect(found.availability).toBe("downloadable");
-    expect(await workersLeft(opened.page)).toBe(0);
-    const second = await opened.page.evaluate(
+    expect(await workersLeft(site.opened.page)).toBe(0);
+    const second = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model });
         const vectors = [...(await embedder.embed(texts))];
@@ -103,7 +83,7 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
 
   it("ends an embedding at once, and the embedder goes on", async () => {
     const golden = pick(miniLm(), [0, 18, 40]);
-    const found = await opened.page.evaluate(
+    const found = await site.opened.page.evaluate(
       async ([model, many, few]) => {
         const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
         const before = AbortSignal.abort();
@@ -132,13 +112,13 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
     expect(found.tookMs).toBeLessThan(200);
     expect(found.lastDone).toBeLessThan(MANY.length);
     expect(largestDifference(found.vectors, golden.vectors)).toBeLessThanOrEqual(1e-5);
-    expect(opened.page.workers().length).toBe(1);
+    expect(site.opened.page.workers().length).toBe(1);
     await expectIdle();
   });
 
   it("lets other work of the embedder finish when one call is aborted", async () => {
-    const model = hostModel(server, tinyFolder());
-    const found = await opened.page.evaluate(
+    const model = hostModel(site.server, tinyFolder());
+    const found = await site.opened.page.evaluate(
       async ([model, texts, many]) => {
         const embedder = await inglenook.Embedder.create({ model });
         const abort = new AbortController();
@@ -157,7 +137,7 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
   });
 
   it("rejects everything with `destroyed` once destroyed", async () => {
-    const found = await opened.page.evaluate(
+    const found = await site.opened.page.evaluate(
       async ([model, many]) => {
         const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
         const index = await inglenook.VectorIndex.create({ dimensions: 2 });
@@ -186,7 +166,7 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
       [F32, MANY] as const,
     );
     for (const outcome of found) expect(outcome).toMatchObject({ ok: false, code: "destroyed" });
-    expect(await workersLeft(opened.page)).toBe(0);
+    expect(await workersLeft(site.opened.page)).toBe(0);
     await expectIdle();
   });
 });

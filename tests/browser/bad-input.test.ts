@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { ErrorCode, ModelManifest } from "../../web/src/index.js";
-import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
+import { hasChromium, workersLeft } from "./harness/chromium.js";
 import { type ClaimedTensor, gguf } from "./harness/gguf.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { type Files, hostModel, manifestOf, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
 import { cutInHalf, hangUp, type Reply, status, webPage, whole } from "./harness/replies.js";
 import { safetensors, type TensorEntry, withHeader } from "./harness/safetensors.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 const GOLDEN = tinyBert();
 const GOOD = tinyFolder();
@@ -153,29 +153,19 @@ const GGUFS: Case<Uint8Array>[] = [
 ];
 
 describe.skipIf(!hasChromium)("bad input", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
+  const site = useChromium();
   let good: ModelManifest;
   let megabytes: number;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch();
-    opened = await chromium.open(server);
-    good = hostModel(server, GOOD);
+    good = hostModel(site.server, GOOD);
     await expectUsable();
-    megabytes = await chromium.quietMegabytes(opened);
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
+    megabytes = await site.chromium.quietMegabytes(site.opened);
   });
 
   /** The page goes on: the same package loads a good model and computes the right vectors. */
   async function expectUsable() {
-    const vectors = await opened.page.evaluate(
+    const vectors = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
         const vectors = [...(await embedder.embed(texts))];
@@ -185,19 +175,19 @@ describe.skipIf(!hasChromium)("bad input", () => {
       [good, GOLDEN.texts] as const,
     );
     expect(largestDifference(vectors, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
-    expect(await workersLeft(opened.page)).toBe(0);
+    expect(await workersLeft(site.opened.page)).toBe(0);
   }
 
   async function expectRefused(model: ModelManifest, code: ErrorCode, detail: RegExp) {
-    const outcome = await opened.page.evaluate(
+    const outcome = await site.opened.page.evaluate(
       (model) => outcomeOf(inglenook.Embedder.create({ model, device: "cpu" })),
       model,
     );
     expect(outcome).toMatchObject({ ok: false, isInglenookError: true, code });
     expect(outcome.message).toMatch(/^[A-Z\w].{10,}/);
     expect(`${outcome.detail} ${outcome.message}`).toMatch(detail);
-    expect(await workersLeft(opened.page)).toBe(0);
-    const cached = await opened.page.evaluate(async (model) => {
+    expect(await workersLeft(site.opened.page)).toBe(0);
+    const cached = await site.opened.page.evaluate(async (model) => {
       return (await inglenook.Embedder.availability({ model })) === "available";
     }, model);
     await expectUsable();
@@ -207,39 +197,39 @@ describe.skipIf(!hasChromium)("bad input", () => {
   it.each(SERVED)("is refused: the server sends %s", async (_, code, detail, reply) => {
     // A file that no other case has, since what is in the cache is not fetched.
     const files = { ...GOOD, [WEIGHTS]: Buffer.concat([weights]) };
-    const manifest = hostModel(server, files, { [WEIGHTS]: reply });
+    const manifest = hostModel(site.server, files, { [WEIGHTS]: reply });
     const unseen = { ...manifest, files: manifest.files.filter(({ path }) => path === WEIGHTS) };
-    await opened.page.evaluate(() => caches.delete("inglenook-v1"));
+    await site.opened.page.evaluate(() => caches.delete("inglenook-v1"));
     expect(await expectRefused(unseen, code, detail)).toBe(false);
   });
 
   it.each(FOLDERS)("is refused: %s", async (_, code, detail, bad) => {
-    await expectRefused(hostModel(server, { ...GOOD, ...bad }), code, detail);
+    await expectRefused(hostModel(site.server, { ...GOOD, ...bad }), code, detail);
   });
 
   it.each(GGUFS)("is refused: a GGUF with %s", async (_, code, detail, bad) => {
-    await expectRefused(hostModel(server, { "model.gguf": bad }), code, detail);
+    await expectRefused(hostModel(site.server, { "model.gguf": bad }), code, detail);
   });
 
   it.each(Object.keys(GOOD))("is refused: no %s", async (path) => {
     const { [path]: _, ...rest } = GOOD;
-    await expectRefused(hostModel(server, rest), "missing-file", new RegExp(path));
+    await expectRefused(hostModel(site.server, rest), "missing-file", new RegExp(path));
   });
 
   it("is refused: a tensor that is missing", async () => {
     const renamed = changed(() => ({}), "something.else");
-    await expectRefused(hostModel(server, { ...GOOD, ...renamed }), "missing-tensor", /embeddings/);
+    await expectRefused(hostModel(site.server, { ...GOOD, ...renamed }), "missing-tensor", /embeddings/);
   });
 
   it("is refused: more bytes than there can be memory", async () => {
     const manifest = manifestOf("huge", { "model.gguf": GGUF });
     const files = manifest.files.map((file) => ({ ...file, bytes: 3_500_000_000 }));
-    server.answer("/models/huge/model.gguf", whole(GGUF));
+    site.server.answer("/models/huge/model.gguf", whole(GGUF));
     await expectRefused({ ...manifest, files }, "out-of-memory", /model\.gguf/);
   });
 
   it("is refused: a model that is not known, a manifest that is none, a device that does not exist", async () => {
-    const outcomes = await opened.page.evaluate(() => {
+    const outcomes = await site.opened.page.evaluate(() => {
       const { Embedder } = inglenook;
       const file = { path: "a", bytes: 1, sha256: "0".repeat(64) };
       const manifests = [
@@ -270,15 +260,15 @@ describe.skipIf(!hasChromium)("bad input", () => {
     ["/dist/inglenook_cpu.wasm", "worker"],
   ] as const)("is refused: no %s", async (path, code) => {
     for (const reply of [status(404), webPage(), hangUp()]) {
-      server.answer(path, reply);
-      const outcomes = await opened.page.evaluate(
+      site.server.answer(path, reply);
+      const outcomes = await site.opened.page.evaluate(
         async (model) => [
           await outcomeOf(inglenook.Embedder.create({ model, device: "cpu" })),
           await outcomeOf(inglenook.VectorIndex.create({ dimensions: 2 })),
         ],
         good,
       );
-      server.restore(path);
+      site.server.restore(path);
       for (const outcome of outcomes)
         expect(outcome).toMatchObject({ ok: false, isInglenookError: true, code });
     }
@@ -288,8 +278,8 @@ describe.skipIf(!hasChromium)("bad input", () => {
   it("recovers: a cache entry that was tampered with is fetched again", async () => {
     await expectUsable();
     const sha256 = good.files.find(({ path }) => path === WEIGHTS)?.sha256 ?? "";
-    const before = server.requests.length;
-    const tampered = await opened.page.evaluate(async (sha256) => {
+    const before = site.server.requests.length;
+    const tampered = await site.opened.page.evaluate(async (sha256) => {
       const cache = await caches.open("inglenook-v1");
       const keys = (await cache.keys()).filter(({ url }) => url.endsWith(sha256));
       for (const key of keys) {
@@ -301,15 +291,15 @@ describe.skipIf(!hasChromium)("bad input", () => {
     }, sha256);
     expect(tampered).toBe(1);
     await expectUsable();
-    expect(server.paths.slice(before).filter((path) => path.includes("hosted-"))).toEqual([
+    expect(site.server.paths.slice(before).filter((path) => path.includes("hosted-"))).toEqual([
       `/models/${good.id}/${WEIGHTS}`,
     ]);
   });
 
   it("leaves no memory behind, no error uncaught and no rule broken", async () => {
-    expect(await chromium.quietMegabytes(opened)).toBeLessThan(megabytes + 25);
-    expect(opened.errors).toEqual([]);
-    expect(server.violations).toEqual([]);
+    expect(await site.chromium.quietMegabytes(site.opened)).toBeLessThan(megabytes + 25);
+    expect(site.opened.errors).toEqual([]);
+    expect(site.server.violations).toEqual([]);
   });
 });
 

@@ -1,31 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { describe, expect, it } from "vitest";
+import { hasChromium } from "./harness/chromium.js";
 import { largestDifference, lowestCosine, miniLm, normalised, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 const F32 = "all-minilm-l6-v2";
 const F32_BYTES = 91_335_827;
 
 describe.skipIf(!hasChromium)("on the CPU", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch();
-    opened = await chromium.open(server);
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
-  });
+  const site = useChromium();
 
   it("downloads a model once, and reports that", async () => {
-    const { page } = opened;
+    const { page } = site.opened;
     const first = await page.evaluate(async (model) => {
       const { Embedder } = inglenook;
       const states = [await Embedder.availability({ model })];
@@ -62,8 +49,8 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
   });
 
   it("takes a model that was downloaded before from the cache", async () => {
-    const { page } = opened;
-    const before = server.requests.length;
+    const { page } = site.opened;
+    const before = site.server.requests.length;
     const second = await page.evaluate(async (model) => {
       const fractions: number[] = [];
       const embedder = await inglenook.Embedder.create({
@@ -78,12 +65,12 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
       return { bytesFetched, last: fractions.at(-1) };
     }, F32);
     expect(second).toEqual({ bytesFetched: 0, last: 1 });
-    expect(server.paths.slice(before).filter((path) => path.startsWith("/models/"))).toEqual([]);
+    expect(site.server.paths.slice(before).filter((path) => path.startsWith("/models/"))).toEqual([]);
   });
 
   it("computes the F32 model's vectors on every golden text, in order, with progress", async () => {
     const golden = miniLm();
-    const found = await opened.page.evaluate(
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
         const progress: { done: number; total: number }[] = [];
@@ -116,7 +103,7 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
 
   it("computes vectors close to F32's with the 8-bit model, which is the default", async () => {
     const golden = miniLm();
-    const found = await opened.page.evaluate(async (texts) => {
+    const found = await site.opened.page.evaluate(async (texts) => {
       const embedder = await inglenook.Embedder.create();
       const vectors = await embedder.embed(texts);
       const { model, bytesFetched, maxTokens } = embedder;
@@ -129,7 +116,7 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
   });
 
   it("does what the README shows", async () => {
-    const found = await opened.page.evaluate(async () => {
+    const found = await site.opened.page.evaluate(async () => {
       const { Embedder, similarity } = inglenook;
       const embedder = await Embedder.create();
       const [a, b, c] = await embedder.embed(["a cat", "a kitten", "the tax return is due"]);
@@ -160,8 +147,8 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
   ])("computes the vectors of %s, %s", async (name, weights) => {
     const gguf = weights.endsWith(".gguf");
     const golden = gguf ? normalised(tinyBert(name, weights)) : tinyBert(name, weights);
-    const model = hostModel(server, gguf ? tinyGguf(weights) : tinyFolder(name, weights));
-    const found = await opened.page.evaluate(
+    const model = hostModel(site.server, gguf ? tinyGguf(weights) : tinyFolder(name, weights));
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
         const vectors = await embedder.embed(texts);
@@ -176,8 +163,8 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
 
   it("embeds nothing, an empty text and a changed array", async () => {
     const golden = tinyBert();
-    const model = hostModel(server, tinyFolder());
-    const found = await opened.page.evaluate(
+    const model = hostModel(site.server, tinyFolder());
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model });
         const none = await embedder.embed([]);
@@ -208,8 +195,8 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
   });
 
   it("asked for nothing but its own files, and never for the GPU build", () => {
-    expect(server.paths.filter((path) => path.includes("inglenook_gpu"))).toEqual([]);
-    expect(server.violations).toEqual([]);
-    expect(opened.errors).toEqual([]);
+    expect(site.server.paths.filter((path) => path.includes("inglenook_gpu"))).toEqual([]);
+    expect(site.server.violations).toEqual([]);
+    expect(site.opened.errors).toEqual([]);
   });
 });

@@ -1,12 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceChoice, ModelManifest } from "../../web/src/index.js";
-import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
+import { hasChromium, workersLeft } from "./harness/chromium.js";
 import * as faults from "./harness/faults.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
 import { status } from "./harness/replies.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 const GOLDEN = tinyBert();
 const GPU_BUILD = "/dist/inglenook_gpu.wasm";
@@ -56,36 +56,22 @@ async function demand({ model, texts }: Omit<Run, "device">) {
 }
 
 describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
-  let server: TestServer;
-  let chromium: Chromium;
+  const site = useChromium({ gpu: true, fresh: true });
   let model: ModelManifest;
-  let opened: OpenPage;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch({ gpu: true });
-    model = hostModel(server, tinyFolder());
+    model = hostModel(site.server, tinyFolder());
   });
 
   beforeEach(async () => {
-    server.setPrelude();
-    server.restore(GPU_BUILD);
-    server.requests.length = 0;
-    opened = await chromium.open(server);
-  });
-
-  afterEach(async () => {
-    await opened.context.close();
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
+    site.server.setPrelude();
+    site.server.restore(GPU_BUILD);
+    site.server.requests.length = 0;
   });
 
   const observed = (device: DeviceChoice) => {
     const run: Run = { model, device, texts: GOLDEN.texts };
-    return opened.page.evaluate(observe, run);
+    return site.opened.page.evaluate(observe, run);
   };
 
   /** With "auto", the right vectors come from the CPU, and the reason is there to be read. */
@@ -100,22 +86,22 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     expect(found.progress).toEqual([...new Set(found.progress)].sort((a, b) => a - b));
     if (inTheMiddle) expect(found.progress[0]).toBeLessThan(GOLDEN.texts.length);
     expect(found.progress.at(-1)).toBe(GOLDEN.texts.length);
-    expect(await workersLeft(opened.page)).toBe(0);
-    const askedForGpuBuild = server.paths.some((path) => path.includes("inglenook_gpu"));
+    expect(await workersLeft(site.opened.page)).toBe(0);
+    const askedForGpuBuild = site.server.paths.some((path) => path.includes("inglenook_gpu"));
     expect(askedForGpuBuild).toBe(!PROBED.includes(reason));
-    expect(opened.errors).toEqual([]);
+    expect(site.opened.errors).toEqual([]);
   }
 
   /** With "webgpu", there is a typed error and nothing else. */
   async function expectRejection(code: string, message: RegExp, { inTheMiddle = false } = {}) {
-    const found = await opened.page.evaluate(demand, { model, texts: GOLDEN.texts });
+    const found = await site.opened.page.evaluate(demand, { model, texts: GOLDEN.texts });
     const rejected = { ok: false, isInglenookError: true, code, message: expect.stringMatching(message) };
     if (!inTheMiddle) expect(found).toEqual({ created: expect.objectContaining(rejected) });
     else {
       expect(found.created).toEqual({ ok: true });
       expect(found).toMatchObject({ embedded: rejected, again: rejected, changes: 0, device: "webgpu" });
     }
-    expect(await workersLeft(opened.page)).toBe(0);
+    expect(await workersLeft(site.opened.page)).toBe(0);
   }
 
   describe.each([
@@ -142,12 +128,12 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     ["an error at once", faults.ERROR_AT_START, "gpu-error", "gpu-error", /reported an error/],
   ])("%s", (_, prelude, reason, code, message) => {
     it(`falls back: ${reason}`, async () => {
-      server.setPrelude(prelude);
+      site.server.setPrelude(prelude);
       await expectFallback(reason, message);
     });
 
     it(`rejects when the GPU was demanded: ${code}`, async () => {
-      server.setPrelude(prelude);
+      site.server.setPrelude(prelude);
       await expectRejection(code, message);
     });
   });
@@ -163,19 +149,19 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     ],
   ])("%s", (_, prelude, reason, code, message) => {
     it(`finishes the work on the CPU: ${reason}`, async () => {
-      server.setPrelude(prelude);
+      site.server.setPrelude(prelude);
       await expectFallback(reason, message, { inTheMiddle: true });
     });
 
     it(`rejects when the GPU was demanded: ${code}`, async () => {
-      server.setPrelude(prelude);
+      site.server.setPrelude(prelude);
       await expectRejection(code, message, { inTheMiddle: true });
     });
   });
 
   it("notices a device that was lost between two calls", async () => {
-    server.setPrelude(faults.LOST_ON_DEMAND);
-    const found = await opened.page.evaluate(
+    site.server.setPrelude(faults.LOST_ON_DEMAND);
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model });
         await embedder.embed(texts.slice(0, 1));
@@ -197,8 +183,8 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
   });
 
   it("moves all the calls that are under way, once", async () => {
-    server.setPrelude(faults.LOST_DURING_WORK);
-    const found = await opened.page.evaluate(
+    site.server.setPrelude(faults.LOST_DURING_WORK);
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model });
         let changes = 0;
@@ -217,12 +203,12 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     expect(largestDifference(found.b, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
     expect(found.aborted).toMatchObject({ ok: false, name: "TimeoutError" });
     expect(found.changes).toBe(1);
-    expect(await workersLeft(opened.page)).toBe(0);
+    expect(await workersLeft(site.opened.page)).toBe(0);
   });
 
   it("can be destroyed while it moves", async () => {
-    server.setPrelude(faults.LOST_DURING_WORK);
-    const found = await opened.page.evaluate(
+    site.server.setPrelude(faults.LOST_DURING_WORK);
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model });
         const embedding = outcomeOf(embedder.embed(texts));
@@ -243,11 +229,11 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
       [model, GOLDEN.texts] as const,
     );
     expect(found).toMatchObject([{ code: "destroyed" }, { code: "destroyed" }]);
-    expect(await workersLeft(opened.page)).toBe(0);
+    expect(await workersLeft(site.opened.page)).toBe(0);
   });
 
   it("no device", async () => {
-    server.setPrelude(faults.DEVICE_REFUSED);
+    site.server.setPrelude(faults.DEVICE_REFUSED);
     const found = await observed("auto");
     expect(found.atStart.fallback?.reason).toBe("no-adapter");
     expect(found.atStart.fallback?.message).toMatch(/WebGPU cannot be used/);
@@ -255,7 +241,7 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
   });
 
   it("the GPU build is missing on the server", async () => {
-    server.answer(GPU_BUILD, status(404));
+    site.server.answer(GPU_BUILD, status(404));
     const found = await observed("auto");
     expect(found.atStart.fallback?.reason).toBe("gpu-error");
     expect(found.atStart.fallback?.message).toMatch(/could not be started/);
@@ -265,6 +251,6 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
   it("is no concern of a page that asked for the CPU", async () => {
     const found = await observed("cpu");
     expect(found.atEnd).toEqual({ device: "cpu", fallback: null });
-    expect(server.paths.join()).not.toContain("inglenook_gpu");
+    expect(site.server.paths.join()).not.toContain("inglenook_gpu");
   });
 });

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
-import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
+import { hasChromium, workersLeft } from "./harness/chromium.js";
 import { largestDifference, miniLm, normalised, pick, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 /** In the page: embeds on WebGPU and on the CPU. */
 async function embedOnBoth({ model, texts }: { model: string | ModelManifest; texts: string[] }) {
@@ -24,27 +24,14 @@ const BOTH = [
 ];
 
 describe.skipIf(!hasChromium)("on WebGPU, computed by the processor", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch({ gpu: true });
-    opened = await chromium.open(server);
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
-  });
+  const site = useChromium({ gpu: true });
 
   it.each(["tiny-bert-cls", "tiny-bert-relu", "tiny-bert-gelu-new"])(
     "computes the vectors of %s",
     async (name) => {
       const golden = tinyBert(name);
-      const model = hostModel(server, tinyFolder(name));
-      const found = await opened.page.evaluate(embedOnBoth, { model, texts: golden.texts });
+      const model = hostModel(site.server, tinyFolder(name));
+      const found = await site.opened.page.evaluate(embedOnBoth, { model, texts: golden.texts });
       expect(found.said).toEqual(BOTH);
       expect(largestDifference(found.webgpu, found.cpu)).toBeLessThanOrEqual(1e-4);
       expect(largestDifference(found.webgpu, golden.vectors)).toBeLessThanOrEqual(1e-4);
@@ -53,15 +40,18 @@ describe.skipIf(!hasChromium)("on WebGPU, computed by the processor", () => {
 
   it("computes the vectors of a quantised GGUF", async () => {
     const golden = normalised(tinyBert("tiny-bert-cls", "model-q8_0.gguf"));
-    const model = hostModel(server, tinyGguf("model-q8_0.gguf"));
-    const found = await opened.page.evaluate(embedOnBoth, { model, texts: golden.texts });
+    const model = hostModel(site.server, tinyGguf("model-q8_0.gguf"));
+    const found = await site.opened.page.evaluate(embedOnBoth, { model, texts: golden.texts });
     expect(largestDifference(found.webgpu, found.cpu)).toBeLessThanOrEqual(1e-4);
     expect(largestDifference(found.webgpu, golden.vectors)).toBeLessThanOrEqual(1e-4);
   });
 
   it("computes the vectors of the F32 model", async () => {
     const golden = pick(miniLm(), [0, 10, 18]);
-    const found = await opened.page.evaluate(embedOnBoth, { model: "all-minilm-l6-v2", texts: golden.texts });
+    const found = await site.opened.page.evaluate(embedOnBoth, {
+      model: "all-minilm-l6-v2",
+      texts: golden.texts,
+    });
     expect(found.said).toEqual(BOTH);
     expect(largestDifference(found.webgpu, found.cpu)).toBeLessThanOrEqual(1e-4);
     expect(largestDifference(found.webgpu, golden.vectors)).toBeLessThanOrEqual(1e-4);
@@ -69,8 +59,8 @@ describe.skipIf(!hasChromium)("on WebGPU, computed by the processor", () => {
 
   it("is chosen without being asked for, and reports progress", async () => {
     const golden = tinyBert();
-    const model = hostModel(server, tinyFolder());
-    const found = await opened.page.evaluate(
+    const model = hostModel(site.server, tinyFolder());
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const availability = await inglenook.Embedder.availability({ model, device: "webgpu" });
         const embedder = await inglenook.Embedder.create({ model });
@@ -89,8 +79,8 @@ describe.skipIf(!hasChromium)("on WebGPU, computed by the processor", () => {
 
   it("stops when told to, and goes on", async () => {
     const golden = tinyBert();
-    const model = hostModel(server, tinyFolder());
-    const found = await opened.page.evaluate(
+    const model = hostModel(site.server, tinyFolder());
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const embedder = await inglenook.Embedder.create({ model, device: "webgpu" });
         const many = Array.from({ length: 100 }, () => texts).flat();
@@ -107,12 +97,12 @@ describe.skipIf(!hasChromium)("on WebGPU, computed by the processor", () => {
     expect(found.aborted).toMatchObject({ ok: false, name: "AbortError" });
     expect(largestDifference(found.vectors, golden.vectors)).toBeLessThanOrEqual(1e-4);
     expect(found.destroyed).toMatchObject({ ok: false, code: "destroyed" });
-    expect(await workersLeft(opened.page)).toBe(0);
+    expect(await workersLeft(site.opened.page)).toBe(0);
   });
 
   it("asked for the GPU build, and broke no rule", () => {
-    expect(server.paths).toContain("/dist/inglenook_gpu.wasm");
-    expect(server.violations).toEqual([]);
-    expect(opened.errors).toEqual([]);
+    expect(site.server.paths).toContain("/dist/inglenook_gpu.wasm");
+    expect(site.server.violations).toEqual([]);
+    expect(site.opened.errors).toEqual([]);
   });
 });

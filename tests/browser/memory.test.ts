@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, measuresMemory, type OpenPage, workersLeft } from "./harness/chromium.js";
+import { describe, expect, it } from "vitest";
+import { hasChromium, measuresMemory, workersLeft } from "./harness/chromium.js";
 import { largestDifference, lowestCosine, miniLm, pick } from "./harness/goldens.js";
 import "./harness/page.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 const F32 = "all-minilm-l6-v2";
 
@@ -13,27 +13,14 @@ interface Held {
 }
 
 describe.skipIf(!hasChromium)("several models, and their memory", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch();
-    opened = await chromium.open(server);
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
-  });
+  const site = useChromium();
 
   it("keeps two embedders that work at the same time apart", async () => {
     const golden = pick(
       miniLm(),
       Array.from({ length: 60 }, (_, i) => i * 2),
     );
-    const found = await opened.page.evaluate(
+    const found = await site.opened.page.evaluate(
       async ([model, texts]) => {
         const { Embedder } = inglenook;
         const order: string[] = [];
@@ -69,8 +56,8 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
   });
 
   it.skipIf(!measuresMemory)("gives the memory back, every time", async () => {
-    const { page } = opened;
-    const before = await chromium.quietMegabytes(opened);
+    const { page } = site.opened;
+    const before = await site.chromium.quietMegabytes(site.opened);
     const after: number[] = [];
     for (let round = 0; round < 3; round++) {
       await page.evaluate(async (model) => {
@@ -79,13 +66,13 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
         Object.assign(globalThis, { embedder });
       }, F32);
       expect(page.workers().length).toBe(1);
-      const during = await chromium.rendererMegabytes();
+      const during = await site.chromium.rendererMegabytes();
       expect(during - before).toBeGreaterThan(90);
       await page.evaluate(() => {
         // The object itself is kept: it is `destroy` that frees, not the garbage collector.
         (globalThis as unknown as Held).embedder.destroy();
       });
-      after.push(await chromium.quietMegabytes(opened));
+      after.push(await site.chromium.quietMegabytes(site.opened));
       expect(after[round]).toBeLessThan(before + 0.2 * (during - before));
       expect(await workersLeft(page)).toBe(0);
     }
@@ -94,17 +81,17 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
   });
 
   it.skipIf(!measuresMemory)("gives an index's memory back", async () => {
-    const { page } = opened;
-    const before = await chromium.quietMegabytes(opened);
+    const { page } = site.opened;
+    const before = await site.chromium.quietMegabytes(site.opened);
     await page.evaluate(async () => {
       const index = await inglenook.VectorIndex.create({ dimensions: 384 });
       const vectors = Array.from({ length: 2000 }, () => new Float32Array(384));
       for (let i = 0; i < 40; i++) await index.add(vectors);
       Object.assign(globalThis, { index });
     });
-    const during = await chromium.quietMegabytes(opened);
+    const during = await site.chromium.quietMegabytes(site.opened);
     expect(during - before).toBeGreaterThan(100);
     await page.evaluate(() => (globalThis as unknown as Held).index.destroy());
-    expect(await chromium.quietMegabytes(opened)).toBeLessThan(before + 0.2 * (during - before));
+    expect(await site.chromium.quietMegabytes(site.opened)).toBeLessThan(before + 0.2 * (during - before));
   });
 });

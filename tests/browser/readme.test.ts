@@ -1,38 +1,25 @@
 import { transform } from "esbuild";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { codeBlocks, readDocument } from "../unit/markdown.js";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
-import { TestServer } from "./harness/server.js";
+import { hasChromium } from "./harness/chromium.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 const README = readDocument("README.md");
 const EXAMPLES = codeBlocks(README, "ts").filter((code) => code.includes('from "inglenook"'));
 const [PAGE = ""] = codeBlocks(README, "html");
 
 describe.skipIf(!hasChromium)("the README's examples", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch();
-    opened = await chromium.open(server);
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
-  });
+  const site = useChromium();
 
   /** Runs a module in the page as the file that it would be there, and returns what it wrote to the console. */
   async function run(name: string, source: string): Promise<unknown[][]> {
     const { code } = await transform(source, { loader: "ts", target: "es2022" });
     const module = code.replace(/"(\.\/)?inglenook(\/index\.js)?"/, '"/dist/index.js"');
-    server.answer(`/${name}`, (response) =>
+    site.server.answer(`/${name}`, (response) =>
       response.writeHead(200, { "Content-Type": "text/javascript" }).end(module),
     );
     const lines: Promise<unknown[]>[] = [];
-    const { page } = opened;
+    const { page } = site.opened;
     page.on("console", (message) => lines.push(Promise.all(message.args().map((arg) => arg.jsonValue()))));
     // As a string, because the test runner rewrites `import` in functions.
     await page.evaluate(`import("/${name}").then(() => undefined)`);
@@ -52,7 +39,7 @@ describe.skipIf(!hasChromium)("the README's examples", () => {
   it("the script tag adds the similarity to the page", async () => {
     const [, script = ""] = /<script type="module">(.*)<\/script>/s.exec(PAGE) ?? [];
     await run("script.js", script);
-    expect(Number(await opened.page.textContent("body"))).toBeGreaterThan(0.7);
+    expect(Number(await site.opened.page.textContent("body"))).toBeGreaterThan(0.7);
   });
 
   it("the one with progress tells it, and ends", async () => {
@@ -61,11 +48,11 @@ describe.skipIf(!hasChromium)("the README's examples", () => {
     expect(said).toContain("100 %");
     expect(said).toContain("2 of 2");
     expect(lines.at(-1)?.[0]).toBe(2);
-    expect(opened.errors).toEqual([]);
+    expect(site.opened.errors).toEqual([]);
   });
 
   it("broke no rule of the content security policy", () => {
-    expect(server.violations).toEqual([]);
-    expect(server.requests.every(({ method, hasBody }) => method === "GET" && !hasBody)).toBe(true);
+    expect(site.server.violations).toEqual([]);
+    expect(site.server.requests.every(({ method, hasBody }) => method === "GET" && !hasBody)).toBe(true);
   });
 });

@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
-import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
+import { hasChromium } from "./harness/chromium.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
 import { dripping } from "./harness/replies.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 const GOLDEN = tinyBert();
 const FILES = tinyFolder();
@@ -21,29 +21,15 @@ async function use({ model, texts }: { model: ModelManifest; texts: string[] }) 
 }
 
 describe.skipIf(!hasChromium)("the browser's storage", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
+  const site = useChromium({ fresh: true });
   let model: ModelManifest;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch();
-    model = hostModel(server, FILES);
+    model = hostModel(site.server, FILES);
   });
 
   beforeEach(async () => {
-    server.setPrelude();
-    opened = await chromium.open(server);
-  });
-
-  afterEach(async () => {
-    await opened.context.close();
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
+    site.server.setPrelude();
   });
 
   it.each([
@@ -66,21 +52,24 @@ describe.skipIf(!hasChromium)("the browser's storage", () => {
       `Cache.prototype.match = async () => { throw new DOMException("no", "UnknownError"); };`,
     ],
   ])("is done without where it %s", async (_, prelude) => {
-    server.setPrelude(prelude);
+    site.server.setPrelude(prelude);
     for (let round = 0; round < 2; round++) {
-      const found = await opened.page.evaluate(use, { model, texts: GOLDEN.texts });
+      const found = await site.opened.page.evaluate(use, { model, texts: GOLDEN.texts });
       expect(largestDifference(found.vectors, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
       expect(found.bytesFetched).toBe(BYTES);
     }
-    expect(opened.errors).toEqual([]);
+    expect(site.opened.errors).toEqual([]);
   });
 
   it("holds a model that two embedders have downloaded at the same time", async () => {
     const input = { model, texts: GOLDEN.texts };
-    const both = await Promise.all([opened.page.evaluate(use, input), opened.page.evaluate(use, input)]);
+    const both = await Promise.all([
+      site.opened.page.evaluate(use, input),
+      site.opened.page.evaluate(use, input),
+    ]);
     for (const { vectors } of both)
       expect(largestDifference(vectors, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
-    const third = await opened.page.evaluate(use, { model, texts: GOLDEN.texts });
+    const third = await site.opened.page.evaluate(use, { model, texts: GOLDEN.texts });
     expect(third).toMatchObject({ bytesFetched: 0, availability: "available" });
     expect(largestDifference(third.vectors, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
   });
@@ -88,8 +77,8 @@ describe.skipIf(!hasChromium)("the browser's storage", () => {
   it("does not take half a file for a whole one when the page is closed in the middle", async () => {
     const weights = FILES["model.safetensors"] as Uint8Array;
     const slow = dripping(weights, { parts: 40, everyMs: 50 });
-    const slowModel = hostModel(server, FILES, { "model.safetensors": slow });
-    await opened.page.evaluate(async (model) => {
+    const slowModel = hostModel(site.server, FILES, { "model.safetensors": slow });
+    await site.opened.page.evaluate(async (model) => {
       await new Promise<void>((resolve) => {
         const monitor = (monitor: EventTarget) =>
           monitor.addEventListener("downloadprogress", (event) => {
@@ -98,9 +87,9 @@ describe.skipIf(!hasChromium)("the browser's storage", () => {
         void inglenook.Embedder.create({ model, monitor });
       });
     }, slowModel);
-    const next = await opened.context.newPage();
-    await next.goto(server.url);
-    await opened.page.close();
+    const next = await site.opened.context.newPage();
+    await next.goto(site.server.url);
+    await site.opened.page.close();
     await next.waitForFunction(() => "inglenook" in globalThis);
     const availability = await next.evaluate(
       (model) => inglenook.Embedder.availability({ model }),

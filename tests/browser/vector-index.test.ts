@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Chromium, hasChromium, type OpenPage, workersLeft } from "./harness/chromium.js";
+import { describe, expect, it } from "vitest";
+import { hasChromium, workersLeft } from "./harness/chromium.js";
 import "./harness/page.js";
-import { TestServer } from "./harness/server.js";
+import { useChromium } from "./harness/use-chromium.js";
 
 interface Sizes {
   count: number;
@@ -42,20 +42,7 @@ async function compare({ count, dimensions, queries, k }: Sizes) {
 }
 
 describe.skipIf(!hasChromium)("VectorIndex", () => {
-  let server: TestServer;
-  let chromium: Chromium;
-  let opened: OpenPage;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    chromium = await Chromium.launch();
-    opened = await chromium.open(server);
-  });
-
-  afterAll(async () => {
-    await chromium?.close();
-    await server?.stop();
-  });
+  const site = useChromium();
 
   it.each([
     { count: 1, dimensions: 1, queries: 1, k: 3 },
@@ -63,7 +50,7 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
     { count: 3000, dimensions: 384, queries: 5, k: 25 },
     { count: 100_000, dimensions: 384, queries: 3, k: 10 },
   ])("finds what a plain loop finds among $count × $dimensions", async (sizes) => {
-    const { answers, size, searchMs } = await opened.page.evaluate(compare, sizes);
+    const { answers, size, searchMs } = await site.opened.page.evaluate(compare, sizes);
     expect(size).toBe(sizes.count);
     for (const { found, expected } of answers) {
       expect(found.map(({ index }) => index)).toEqual(expected.map(({ index }) => index));
@@ -75,7 +62,7 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
   });
 
   it("counts on over several additions, prefers the earlier among equals, and forgets", async () => {
-    const found = await opened.page.evaluate(async () => {
+    const found = await site.opened.page.evaluate(async () => {
       const index = await inglenook.VectorIndex.create({ dimensions: 2 });
       const search = async () =>
         (await index.search(Float32Array.of(1, 0), { k: 2 })).map((hit) => hit.index);
@@ -96,7 +83,7 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
   });
 
   it("copies what it is given", async () => {
-    const found = await opened.page.evaluate(async () => {
+    const found = await site.opened.page.evaluate(async () => {
       const index = await inglenook.VectorIndex.create({ dimensions: 2 });
       const vector = Float32Array.of(1, 0);
       const adding = index.add([vector]);
@@ -110,7 +97,7 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
   });
 
   it("refuses what it cannot use, and goes on", async () => {
-    const found = await opened.page.evaluate(async () => {
+    const found = await site.opened.page.evaluate(async () => {
       const { VectorIndex } = inglenook;
       const impossible = [0, -1, 1.5, Number.NaN, 2 ** 40, "3" as unknown as number];
       const refused = impossible.map((dimensions) => outcomeOf(VectorIndex.create({ dimensions })));
@@ -141,7 +128,7 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
     });
     for (const outcome of found.outcomes) expect(outcome).toMatchObject({ ok: false, code: "invalid-input" });
     expect(found).toMatchObject({ hits: [{ index: 0, score: 5 }], size: 1 });
-    expect(await workersLeft(opened.page)).toBe(0);
-    expect(server.paths.join()).not.toContain("inglenook_gpu");
+    expect(await workersLeft(site.opened.page)).toBe(0);
+    expect(site.server.paths.join()).not.toContain("inglenook_gpu");
   });
 });

@@ -19,7 +19,8 @@ impl ModelFiles {
     }
 
     /// Announces a file by its path in the manifest, its length in bytes and its SHA-256 in hexadecimal.
-    pub fn open(&mut self, path: &str, bytes: u32, sha256: &str) -> Result<(), JsValue> {
+    pub fn open(&mut self, path: &str, bytes: f64, sha256: &str) -> Result<(), JsValue> {
+        // Saturates: what is more than this memory can address cannot be reserved either.
         self.0.open(path, bytes as usize, sha256).map_err(thrown)
     }
 

@@ -6,6 +6,7 @@
 use std::{
     env,
     error::Error,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -69,5 +70,10 @@ fn bindgen(kind: &str, profile: &str, out: &Path) -> Result<()> {
         .remove_name_section(profile == "release")
         .remove_producers_section(true)
         .generate(out)?;
+    let glue = fs::read_to_string(out.join(format!("inglenook_{kind}.js")))?;
+    // See the constructors in `crate/src/web.rs`: run around every call, they cost milliseconds each time.
+    if glue.contains("_command_export") {
+        return Err("the linker wrapped the exports in calls of the constructors".into());
+    }
     Ok(())
 }
