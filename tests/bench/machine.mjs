@@ -7,7 +7,7 @@ export function describeMachine() {
     cpu: cpus()[0].model.trim(),
     cores: cpus().length,
     memoryGb: Math.round(totalmem() / 1e9),
-    os: `${type()} ${release()}`,
+    os: `${type()} ${release().split(".", 2).join(".")}`,
     loadBefore: loadNow(),
     busy: loadavg()[0] > cpus().length / 4,
   };
