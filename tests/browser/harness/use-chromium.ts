@@ -13,16 +13,25 @@ export interface Site {
  * Opens a server, a Chromium and a page for the tests of a block, and closes them afterwards.
  *
  * @param options.gpu  with the software adapter
+ * @param options.root  what the server serves; the tests' own page otherwise
  * @param options.fresh  with a page, and a storage, of its own for every test
  */
-export function useChromium({ gpu = false, fresh = false } = {}): Site {
+export function useChromium({
+  gpu = false,
+  fresh = false,
+  root,
+}: {
+  gpu?: boolean;
+  fresh?: boolean;
+  root?: string;
+} = {}): Site {
   const site = {} as Site;
   const open = async () => {
     site.opened = await site.chromium.open(site.server);
   };
 
   beforeAll(async () => {
-    site.server = await TestServer.start();
+    site.server = await TestServer.start({ root });
     site.chromium = await Chromium.launch({ gpu });
     if (!fresh) await open();
   });
