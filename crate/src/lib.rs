@@ -9,6 +9,7 @@ pub mod error;
 pub mod files;
 pub mod formats;
 pub mod kernels;
+mod memory;
 pub mod models;
 pub mod nn;
 pub mod tasks;

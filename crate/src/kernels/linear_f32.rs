@@ -11,7 +11,7 @@ use super::{
     flex::Ops,
     on_cpu,
 };
-use crate::{Result, error::try_zeros};
+use crate::{Result, memory::try_zeros};
 
 /// A weight in the layout its device computes with.
 ///

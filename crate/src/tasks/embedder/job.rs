@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::collections::VecDeque;
 
 use super::Embedder;
-use crate::{Result, device::DeviceKind, error::try_zeros};
+use crate::{Result, device::DeviceKind, memory::try_zeros};
 
 /// Texts that are tokenised together and sorted by length before they are batched.
 const WINDOW: usize = 256;
