@@ -39,6 +39,17 @@ const BROWSERS = {
   },
 };
 
+/** For a Chromium that shows nothing, and asks for nothing of its own. */
+export const CHROMIUM_FLAGS = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 /**
  * The path of a browser (of WebKit, its driver), or `undefined` when this machine has none.
  * @param {keyof typeof BROWSERS} kind

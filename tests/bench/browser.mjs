@@ -3,24 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-
-const FLAGS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+import { CHROMIUM_FLAGS, findBrowser } from "../browsers.mjs";
 
 /** Opens the benchmark page in a fresh browser with an empty profile on disk. */
 export async function openPage(url, { gpu }) {
   const profile = mkdtempSync(join(tmpdir(), "inglenook-bench-"));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
+    executablePath: findBrowser("chromium"),
     headless: true,
-    args: gpu ? [...FLAGS, "--enable-unsafe-webgpu"] : FLAGS,
+    args: gpu ? [...CHROMIUM_FLAGS, "--enable-unsafe-webgpu"] : CHROMIUM_FLAGS,
   });
   const close = async () => {
     await context.close();

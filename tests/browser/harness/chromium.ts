@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
-import { findBrowser } from "../../browsers.mjs";
+import { CHROMIUM_FLAGS, findBrowser } from "../../browsers.mjs";
 import type { TestServer } from "./server.js";
 import { settled } from "./settled.js";
 
@@ -12,16 +12,6 @@ export const hasChromium = path !== undefined;
 
 /** Whether this system tells how much memory a process holds. */
 export const measuresMemory = existsSync("/proc/self/status");
-
-const FLAGS = [
-  "--headless=new",
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** A page in a profile of its own. */
 export interface OpenPage {
@@ -45,7 +35,7 @@ export class Chromium {
   static async launch({ gpu = false } = {}): Promise<Chromium> {
     const browser = await chromium.launch({
       executablePath: path ?? "",
-      args: [...FLAGS, ...(gpu ? ["--enable-unsafe-webgpu"] : [])],
+      args: [...CHROMIUM_FLAGS, ...(gpu ? ["--enable-unsafe-webgpu"] : [])],
     });
     return new Chromium(browser, await browser.newBrowserCDPSession());
   }
