@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What went wrong, as a word that never changes meaning.
 ///
 /// The TypeScript package has the same words: its `ErrorCode` type is generated from this enum. Codes that
-/// only TypeScript raises (downloads, storage, lifecycle) are declared here too, so that there is one list.
+/// only TypeScript raises (downloads, lifecycle) are declared here too, so that there is one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
@@ -22,8 +22,6 @@ pub enum ErrorCode {
     SizeMismatch,
     /// A file's SHA-256 differs from its manifest's.
     HashMismatch,
-    /// The browser refused to store or to read back a file.
-    Storage,
     /// A file breaks the rules of its own format.
     MalformedFile,
     /// A well-formed file of a format or version that is not supported.

@@ -8,7 +8,6 @@ export type ErrorCode =
   | "incomplete-download"
   | "size-mismatch"
   | "hash-mismatch"
-  | "storage"
   | "malformed-file"
   | "unsupported-file"
   | "unsupported-model"

@@ -31,10 +31,6 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     what: "The downloaded model is not the one this page was made for, so it was thrown away unused.",
     remedy: `${AGAIN} If it happens again, the copy on the server is damaged or was replaced.`,
   },
-  storage: {
-    what: "The browser could not keep the model in its storage.",
-    remedy: "Free some space or leave private browsing, then try again.",
-  },
   "malformed-file": { what: "The model file is damaged.", remedy: DEFECT },
   "unsupported-file": { what: "The model file has a format that this page does not know.", remedy: DEFECT },
   "unsupported-model": { what: "The model is of a kind that this page cannot run.", remedy: DEFECT },
