@@ -96,6 +96,24 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
     expect(found).toEqual({ score: 1, length: 2 });
   });
 
+  it("adds all of a large batch or none of it", async () => {
+    const found = await site.opened.page.evaluate(async () => {
+      const dimensions = 2 ** 16;
+      const vector = (value: number) => new Float32Array(dimensions).fill(value);
+      const index = await inglenook.VectorIndex.create({ dimensions });
+      await index.add([vector(1)]);
+      // More than goes into the instance at once; only the last of them is bad.
+      const bad = [...Array.from({ length: 40 }, () => vector(2)), vector(Number.NaN)];
+      const refused = await outcomeOf(index.add(bad));
+      await index.add([vector(3)]);
+      const hits = await index.search(vector(1), { k: 99 });
+      const { size } = index;
+      index.destroy();
+      return { refused, size, places: hits.map(({ index }) => index) };
+    });
+    expect(found).toMatchObject({ refused: { ok: false, code: "invalid-input" }, size: 2, places: [1, 0] });
+  });
+
   it("refuses what it cannot use, and goes on", async () => {
     const found = await site.opened.page.evaluate(async () => {
       const { VectorIndex } = inglenook;

@@ -89,10 +89,14 @@ impl VectorIndex {
         self.len == 0
     }
 
-    /// Removes every vector.
-    pub fn clear(&mut self) {
-        self.blocks.clear();
-        self.len = 0;
+    /// Removes all but the first `len` vectors.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        self.blocks.truncate(self.len.div_ceil(BLOCK));
+        let before = self.blocks.len().saturating_sub(1) * BLOCK;
+        if let Some(last) = self.blocks.last_mut() {
+            last.truncate((self.len - before) * self.dimensions);
+        }
     }
 
     /// Makes room for `blocks` blocks in all.
@@ -164,6 +168,20 @@ mod tests {
         index.add(&[1.0, 2.0, 1.0, 2.0]).unwrap();
         let found: Vec<usize> = index.search(&[1.0], 3).unwrap().iter().map(|hit| hit.index).collect();
         assert_eq!(found, [1, 3, 0]);
+    }
+
+    #[test]
+    fn truncating_keeps_the_first_and_goes_on_from_there() {
+        for len in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 3, 9 * BLOCK] {
+            let mut index = VectorIndex::new(1).unwrap();
+            index.add(&vec![1.0; 2 * BLOCK + 3]).unwrap();
+            index.truncate(len);
+            let kept = len.min(2 * BLOCK + 3);
+            assert_eq!(index.len(), kept);
+            index.add(&[2.0]).unwrap();
+            let hits = index.search(&[1.0], 9 * BLOCK).unwrap();
+            assert_eq!((hits[0].index, hits.len()), (kept, kept + 1));
+        }
     }
 
     #[test]

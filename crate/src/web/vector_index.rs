@@ -49,8 +49,8 @@ impl VectorIndex {
         self.0.len()
     }
 
-    /// Removes every vector.
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Removes all but the first `size` vectors.
+    pub fn truncate(&mut self, size: usize) {
+        self.0.truncate(size);
     }
 }

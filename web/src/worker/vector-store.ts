@@ -19,10 +19,16 @@ export class VectorStore {
     return new VectorStore(new wasm.VectorIndex(dimensions), dimensions);
   }
 
-  /** Appends `[n × dimensions]` f32 and gives the new size. */
+  /** Appends `[n × dimensions]` f32, all or none, and gives the new size. */
   add(vectors: Float32Array): number {
-    for (let at = 0; at < vectors.length; at += this.#slice) {
-      this.#index.add(vectors.subarray(at, at + this.#slice));
+    const before = this.#index.size();
+    try {
+      for (let at = 0; at < vectors.length; at += this.#slice) {
+        this.#index.add(vectors.subarray(at, at + this.#slice));
+      }
+    } catch (error) {
+      this.#index.truncate(before);
+      throw error;
     }
     return this.#index.size();
   }
@@ -32,6 +38,6 @@ export class VectorStore {
   }
 
   clear(): void {
-    this.#index.clear();
+    this.#index.truncate(0);
   }
 }
