@@ -6,6 +6,7 @@
 mod dequantise;
 mod dtype;
 pub mod gguf;
+mod json;
 mod safetensors;
 
 use core::ops::Range;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, ErrorCode, Result};
 
 pub use dtype::Dtype;
+pub(crate) use json::read_json;
 
 /// A tensor as its file describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

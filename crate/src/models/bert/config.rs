@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::{Error, ErrorCode, Result, formats::GgufFile, nn::Activation};
+use crate::{
+    Error, ErrorCode, Result,
+    formats::{GgufFile, read_json},
+    nn::Activation,
+};
 
 /// The largest value that any size in a configuration may have; real encoders stay far below.
 const LARGEST: usize = 1 << 20;
@@ -53,10 +57,7 @@ impl BertConfig {
     /// `malformed-file` where it is not such a file, `unsupported-model` for another architecture, position
     /// embedding or activation, or for sizes that no such model has.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
-        let json: ConfigJson = serde_json::from_slice(bytes).map_err(|e| {
-            Error::new(ErrorCode::MalformedFile, format!("config.json cannot be read: {e}"))
-                .about("config.json")
-        })?;
+        let json: ConfigJson = read_json("config.json", bytes)?;
         if json.model_type != "bert" {
             return Err(unsupported(format!("The architecture {} is not supported.", json.model_type)));
         }

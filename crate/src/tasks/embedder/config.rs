@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 
-use crate::{Error, ErrorCode, Result, nn::Padding};
+use crate::{Error, ErrorCode, Result, formats::read_json, nn::Padding};
 
 /// How the states of a text's tokens become one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Pooling {
     /// # Errors
     /// `malformed-file`, or `unsupported-model` for another mode than mean or first token.
     pub(super) fn from_json(bytes: &[u8]) -> Result<Self> {
-        let modes = parse::<PoolingJson>("1_Pooling/config.json", bytes)?.modes();
+        let modes = read_json::<PoolingJson>("1_Pooling/config.json", bytes)?.modes();
         match modes.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["mean" | "mean_tokens"] => Ok(Self::Mean),
             ["cls" | "cls_token"] => Ok(Self::Cls),
@@ -100,7 +100,7 @@ struct LimitJson {
 
 /// Reads the limit in tokens out of a `sentence_bert_config.json`.
 pub(super) fn token_limit(bytes: &[u8]) -> Result<Option<usize>> {
-    Ok(parse::<LimitJson>("sentence_bert_config.json", bytes)?.max_seq_length)
+    Ok(read_json::<LimitJson>("sentence_bert_config.json", bytes)?.max_seq_length)
 }
 
 /// An entry of `modules.json`.
@@ -114,7 +114,7 @@ struct Module {
 /// # Errors
 /// `malformed-file`, or `unsupported-model` for a step that is not transformer, pooling or normalisation.
 pub(super) fn normalises(bytes: &[u8]) -> Result<bool> {
-    let modules: Vec<Module> = parse("modules.json", bytes)?;
+    let modules: Vec<Module> = read_json("modules.json", bytes)?;
     let kinds: Vec<&str> = modules.iter().filter_map(|m| m.r#type.rsplit('.').next()).collect();
     match kinds.as_slice() {
         ["Transformer", "Pooling"] => Ok(false),
@@ -124,11 +124,6 @@ pub(super) fn normalises(bytes: &[u8]) -> Result<bool> {
             Err(Error::new(ErrorCode::UnsupportedModel, message).about("modules.json"))
         }
     }
-}
-
-fn parse<T: serde::de::DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| Error::new(ErrorCode::MalformedFile, format!("{path} cannot be read: {e}")).about(path))
 }
 
 fn unsupported() -> Error {
