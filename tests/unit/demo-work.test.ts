@@ -1,3 +1,4 @@
+import type { Embedder } from "inglenook";
 import { describe, expect, it } from "vitest";
 import { type Doc, Library } from "../../web/demo/src/files/library";
 import { Indexer } from "../../web/demo/src/work/indexer";
@@ -65,19 +66,19 @@ describe("Indexer", () => {
   class FakeModel extends EventTarget {
     embedded: string[] = [];
     failures: unknown[] = [];
-    embedder: object | null = null;
+    current: object | null = null;
     failWith: unknown = null;
 
     async load() {
-      this.embedder ??= {
+      this.current ??= {
         embed: (texts: string[], { signal }: { signal: AbortSignal }) => this.#embed(texts, signal),
       };
-      return this.embedder;
+      return this.current;
     }
 
     fail(error: unknown) {
       this.failures.push(error);
-      this.embedder = null;
+      this.current = null;
     }
 
     async #embed(texts: string[], signal: AbortSignal) {
@@ -108,7 +109,7 @@ describe("Indexer", () => {
     };
     const indexer = new Indexer(
       library,
-      model as unknown as Model,
+      model as unknown as Model<Embedder>,
       index as unknown as PassageIndex,
       new Turns(),
     );

@@ -1,4 +1,4 @@
-import type { DeviceChoice, Embedder } from "inglenook";
+import { Embedder } from "inglenook";
 import type { Found } from "./files/collect";
 import { type Doc, Library } from "./files/library";
 import { readFiles, readNamedTexts } from "./files/read-files";
@@ -11,8 +11,9 @@ import { IntakeView } from "./view/intake-view";
 import { ModelView } from "./view/model-view";
 import { ProgressView } from "./view/progress-view";
 import { SearchView } from "./view/search-view";
+import { deviceFromAddress } from "./work/device-from-address";
 import { Indexer } from "./work/indexer";
-import { Model } from "./work/model";
+import { type CreateOptions, Model } from "./work/model";
 import { PassageIndex } from "./work/passage-index";
 import { Search } from "./work/search";
 import { Turns } from "./work/turns";
@@ -23,7 +24,12 @@ const REFRESH_MS = 600;
 const library = new Library();
 const turns = new Turns();
 const index = new PassageIndex(() => library.docs);
-const model = new Model(deviceFromAddress(), (embedder: Embedder) => index.open(embedder.dimensions));
+const model = new Model(deviceFromAddress(), {
+  fromDisk: false,
+  cost: "25 MB",
+  availability: () => Embedder.availability(),
+  create: createEmbedder,
+});
 const indexer = new Indexer(library, model, index, turns);
 const search = new Search(model, index, indexer, turns);
 
@@ -55,10 +61,10 @@ for (const button of document.querySelectorAll('[data-action="use-samples"]')) {
 setText(byId("samples-size"), `${SAMPLES.length} short household texts, built into the page`);
 void model.check();
 
-/** `?device=cpu` or `?device=webgpu` forces a device from the start. */
-function deviceFromAddress(): DeviceChoice {
-  const device = new URLSearchParams(location.search).get("device");
-  return device === "cpu" || device === "webgpu" ? device : "auto";
+async function createEmbedder(options: CreateOptions): Promise<Embedder> {
+  const embedder = await Embedder.create(options);
+  await index.open(embedder.dimensions);
+  return embedder;
 }
 
 async function loadOrRetry(): Promise<void> {

@@ -1,18 +1,15 @@
 import type { DeviceChoice } from "inglenook";
-import type { Model, ModelState } from "../work/model";
+import type { Loadable, Model, ModelState } from "../work/model";
 import { announce } from "./announce";
 import { byId, setText } from "./dom";
 import { explain, explainFallback } from "./explain";
 import { formatBytes } from "./format";
 
-/** What loading costs, said before it is asked for. */
-const MODEL_BYTES_TEXT = "25 MB";
-
 /** The model's card: its state, where it runs and why, and the ledger of bytes. */
 export class ModelView {
   #phase: ModelState["phase"] | null = null;
 
-  constructor(readonly model: Model) {
+  constructor(readonly model: Model<Loadable>) {
     model.addEventListener("change", () => this.#draw());
     for (const radio of document.querySelectorAll<HTMLInputElement>("input[name=device]")) {
       radio.checked = radio.value === model.choice;
@@ -25,14 +22,12 @@ export class ModelView {
   #draw(): void {
     const { state } = this.model;
     document.body.setAttribute("data-model", state.phase);
-    setText(byId("model-state"), describe(state, this.model.wasKept));
+    setText(byId("model-state"), describe(state, this.model));
     setText(byId("device"), describeDevice(state, this.model.choice));
     setText(byId("fetched"), describeFetched(this.model, state));
     byId("load-model").hidden = state.phase !== "absent" && state.phase !== "failed";
-    setText(
-      byId("load-model"),
-      state.phase === "failed" ? "Try again" : `Load the model (${MODEL_BYTES_TEXT})`,
-    );
+    const load = `Load the model (${this.model.source.cost})`;
+    setText(byId("load-model"), state.phase === "failed" ? "Try again" : load);
     byId("cancel-model").hidden = state.phase !== "fetching";
     drawProgress(state);
     if (state.phase !== this.#phase) this.#announce(state);
@@ -41,7 +36,7 @@ export class ModelView {
   }
 
   #announce(state: ModelState): void {
-    if (state.phase === "ready" || state.phase === "fetching") announce(describe(state, this.model.wasKept));
+    if (state.phase === "ready" || state.phase === "fetching") announce(describe(state, this.model));
     if (state.phase === "failed") {
       const { what, remedy } = explain(state.failure.code);
       announce(`${what} ${remedy}`);
@@ -54,15 +49,16 @@ export class ModelView {
   }
 }
 
-function describe(state: ModelState, wasKept: boolean): string {
+function describe(state: ModelState, { source, wasKept }: Model<Loadable>): string {
   switch (state.phase) {
     case "checking":
       return "Looking whether the model is already here…";
     case "unsupported":
       return "This browser cannot run the model: it has no WebAssembly with SIMD. A current Chrome, Edge, Firefox or Safari can.";
     case "absent":
-      return "It reads for meaning in this tab. It is fetched once, from this page’s own server, and kept for the next visit.";
+      return "It works in this tab. It is fetched once, from this page’s own server, and kept for the next visit.";
     case "fetching":
+      if (source.fromDisk) return `Reading: ${formatBytes(state.bytes)} of ${formatBytes(state.total)}`;
       if (wasKept) return "Opening the model kept from last time…";
       return state.bytes === 0
         ? "Fetching the model…"
@@ -83,7 +79,8 @@ function describeDevice(state: ModelState, choice: DeviceChoice): string {
   return choice === "cpu" ? "your CPU, as chosen" : "your CPU";
 }
 
-function describeFetched(model: Model, state: ModelState): string {
+function describeFetched(model: Model<Loadable>, state: ModelState): string {
+  if (model.source.fromDisk) return `${formatBytes(model.bytesFetched)}, the model is your own file`;
   if (state.phase === "fetching" && !model.wasKept) return formatBytes(model.bytesFetched + state.bytes);
   const fetched = formatBytes(model.bytesFetched);
   return state.phase === "ready" && model.bytesFetched === 0
@@ -99,7 +96,7 @@ function drawProgress(state: ModelState): void {
 }
 
 /** Counts what the page itself requests once the model is there. The model's workers keep counts of their own. */
-function countRequests(model: Model): void {
+function countRequests(model: Model<Loadable>): void {
   let readyAt = Number.POSITIVE_INFINITY;
   let count = 0;
   model.addEventListener("change", () => {

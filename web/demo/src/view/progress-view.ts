@@ -1,3 +1,4 @@
+import type { Embedder } from "inglenook";
 import type { Indexer } from "../work/indexer";
 import type { Model } from "../work/model";
 import { announce } from "./announce";
@@ -13,7 +14,7 @@ export class ProgressView {
 
   constructor(
     readonly indexer: Indexer,
-    readonly model: Model,
+    readonly model: Model<Embedder>,
   ) {
     const draw = throttled(REDRAW_MS, () => this.#draw());
     indexer.addEventListener("change", draw);

@@ -1,3 +1,4 @@
+import type { Embedder } from "inglenook";
 import type { Library } from "../files/library";
 import type { Passage } from "../reading/split";
 import type { Model } from "../work/model";
@@ -20,7 +21,7 @@ export class SearchView {
 
   constructor(
     readonly search: Search,
-    readonly model: Model,
+    readonly model: Model<Embedder>,
     readonly library: Library,
   ) {
     this.#field.addEventListener("input", () => this.#typed());

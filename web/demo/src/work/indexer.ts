@@ -1,3 +1,4 @@
+import type { Embedder } from "inglenook";
 import type { Doc, Library } from "../files/library";
 import { embeddedText, type Passage } from "../reading/split";
 import { asFailure, type Failure, isAbort } from "./failure";
@@ -35,7 +36,7 @@ export class Indexer extends EventTarget {
 
   constructor(
     readonly library: Library,
-    readonly model: Model,
+    readonly model: Model<Embedder>,
     readonly index: PassageIndex,
     readonly turns: Turns,
   ) {
@@ -116,7 +117,7 @@ export class Indexer extends EventTarget {
     } catch (error) {
       if (signal.aborted) throw error;
       // The model was replaced while it worked: its successor does this batch again.
-      if (embedder !== this.model.embedder) return;
+      if (embedder !== this.model.current) return;
       this.model.fail(error);
       throw error;
     }

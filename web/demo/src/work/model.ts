@@ -1,10 +1,4 @@
-import {
-  type CreateMonitor,
-  type DeviceChoice,
-  type DownloadProgressEvent,
-  Embedder,
-  type Fallback,
-} from "inglenook";
+import type { Availability, CreateMonitor, DeviceChoice, DownloadProgressEvent, Fallback } from "inglenook";
 import { asFailure, type Failure } from "./failure";
 
 export type ModelState =
@@ -16,23 +10,47 @@ export type ModelState =
   | { readonly phase: "ready"; readonly device: "webgpu" | "cpu"; readonly fallback: Fallback | null }
   | { readonly phase: "failed"; readonly failure: Failure };
 
+/** A model of the package, as far as this page treats all of them alike. */
+export interface Loadable extends EventTarget {
+  readonly device: "webgpu" | "cpu";
+  readonly fallback: Fallback | null;
+  readonly bytesFetched: number;
+  destroy(): void;
+}
+
+/** What a model is made with. */
+export interface CreateOptions {
+  device: DeviceChoice;
+  monitor: (monitor: CreateMonitor) => void;
+  signal: AbortSignal;
+}
+
+/** Where a model comes from. */
+export interface Source<T extends Loadable> {
+  /** Whether it is a file that the person opened: nothing is fetched for it, and nothing kept. */
+  readonly fromDisk: boolean;
+  /** What it costs to load, for people; empty where it costs nothing. */
+  readonly cost: string;
+  availability(): Promise<Availability>;
+  /** The model, ready to be used. */
+  create(options: CreateOptions): Promise<T>;
+}
+
 /** The one model of this page: loaded when first needed, replaced after a failure. Fires `change`. */
-export class Model extends EventTarget {
+export class Model<T extends Loadable> extends EventTarget {
   #state: ModelState = { phase: "checking" };
-  #embedder: Embedder | null = null;
-  #loading: Promise<Embedder> | null = null;
+  #source: Source<T>;
+  #current: T | null = null;
+  #loading: Promise<T> | null = null;
   #abort = new AbortController();
   #choice: DeviceChoice;
   #fetched = 0;
   #kept = false;
 
-  readonly #prepare: (embedder: Embedder) => Promise<void>;
-
-  /** `prepare` is awaited before a new embedder counts as ready. */
-  constructor(choice: DeviceChoice, prepare: (embedder: Embedder) => Promise<void>) {
+  constructor(choice: DeviceChoice, source: Source<T>) {
     super();
     this.#choice = choice;
-    this.#prepare = prepare;
+    this.#source = source;
   }
 
   get state(): ModelState {
@@ -53,14 +71,18 @@ export class Model extends EventTarget {
     return this.#kept;
   }
 
-  get embedder(): Embedder | null {
-    return this.#embedder;
+  get source(): Source<T> {
+    return this.#source;
+  }
+
+  get current(): T | null {
+    return this.#current;
   }
 
   /** Loads the model by itself when that needs no network; otherwise waits to be asked. */
   async check(): Promise<void> {
     try {
-      const availability = await Embedder.availability();
+      const availability = await this.#source.availability();
       this.#kept = availability === "available";
       if (this.#loading !== null) return;
       if (this.#kept) await this.load();
@@ -71,7 +93,7 @@ export class Model extends EventTarget {
   }
 
   /** Resolves with the running model. Loads it if need be, once, however often it is asked. */
-  load(): Promise<Embedder> {
+  load(): Promise<T> {
     this.#loading ??= this.#create();
     this.#loading.catch(() => undefined);
     return this.#loading;
@@ -82,10 +104,17 @@ export class Model extends EventTarget {
     this.#countPartial();
     this.#abort.abort();
     this.#abort = new AbortController();
-    this.#embedder?.destroy();
-    this.#embedder = null;
+    this.#current?.destroy();
+    this.#current = null;
     this.#loading = null;
     this.#become({ phase: "absent" });
+  }
+
+  /** Takes another model in the place of the one that is there, and loads it. */
+  replace(source: Source<T>): void {
+    this.unload();
+    this.#source = source;
+    void this.load();
   }
 
   /** Moves to another device; a model that failed gets another try there. */
@@ -103,24 +132,24 @@ export class Model extends EventTarget {
     this.#fail(error);
   }
 
-  async #create(): Promise<Embedder> {
+  async #create(): Promise<T> {
     const { signal } = this.#abort;
+    const source = this.#source;
     this.#become({ phase: "fetching", fraction: 0, bytes: 0, total: 0 });
     try {
       const monitor = (m: CreateMonitor) =>
         m.addEventListener("downloadprogress", (event) => this.#progress(event, signal));
-      const embedder = await Embedder.create({ device: this.#choice, monitor, signal });
-      await this.#prepare(embedder);
+      const model = await source.create({ device: this.#choice, monitor, signal });
       if (signal.aborted) {
-        embedder.destroy();
+        model.destroy();
         throw signal.reason;
       }
-      this.#embedder = embedder;
-      this.#fetched += embedder.bytesFetched;
-      this.#kept = true;
-      embedder.ondevicechange = () => this.#ready(embedder);
-      this.#ready(embedder);
-      return embedder;
+      this.#current = model;
+      this.#fetched += model.bytesFetched;
+      this.#kept = !source.fromDisk;
+      model.addEventListener("devicechange", () => this.#ready(model));
+      this.#ready(model);
+      return model;
     } catch (error) {
       // Whoever waited for the model that was given up waits for the one that takes its place.
       if (signal.aborted && this.#loading !== null) return this.#loading;
@@ -132,9 +161,9 @@ export class Model extends EventTarget {
     }
   }
 
-  #ready(embedder: Embedder): void {
-    if (embedder === this.#embedder)
-      this.#become({ phase: "ready", device: embedder.device, fallback: embedder.fallback });
+  #ready(model: T): void {
+    if (model === this.#current)
+      this.#become({ phase: "ready", device: model.device, fallback: model.fallback });
   }
 
   #progress(event: DownloadProgressEvent, signal: AbortSignal): void {
@@ -146,7 +175,8 @@ export class Model extends EventTarget {
 
   /** What came of a download that did not end well was fetched all the same. */
   #countPartial(): void {
-    if (this.#state.phase === "fetching" && !this.#kept) this.#fetched += this.#state.bytes;
+    if (this.#state.phase !== "fetching" || this.#kept || this.#source.fromDisk) return;
+    this.#fetched += this.#state.bytes;
   }
 
   #fail(error: unknown): void {

@@ -1,3 +1,4 @@
+import type { Embedder } from "inglenook";
 import { type Range, sentences } from "../reading/sentences";
 import type { Passage } from "../reading/split";
 import { asFailure, type Failure, isAbort } from "./failure";
@@ -36,7 +37,7 @@ export class Search extends EventTarget {
   #sentences = new WeakMap<Passage, Sentences>();
 
   constructor(
-    readonly model: Model,
+    readonly model: Model<Embedder>,
     readonly index: PassageIndex,
     readonly indexer: Indexer,
     readonly turns: Turns,
@@ -94,7 +95,7 @@ export class Search extends EventTarget {
     const { signal } = this.#abort;
     try {
       if (this.#query === "") return this.#show([], { phase: "idle" });
-      if (this.model.embedder === null || this.index.size === 0) return this.#show([], { phase: "waiting" });
+      if (this.model.current === null || this.index.size === 0) return this.#show([], { phase: "waiting" });
       if (this.#state.phase !== "found") this.#become({ phase: "searching" });
       const vector = await this.#embedQuery(this.#query, wait, signal);
       const hits = await this.index.search(vector, RESULTS);
