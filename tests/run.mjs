@@ -12,6 +12,8 @@ import { clock, command, ROOT, run, stage } from "../web/stage.mjs";
 import { installBrowsers } from "./browsers.mjs";
 
 const WASM = ["-p", "inglenook", "--lib", "--target", "wasm32-unknown-unknown"];
+/** Whose weights the tests read. */
+const MODELS = ["all-minilm-l6-v2-q8_0", "all-minilm-l6-v2", "smollm2-135m-instruct"];
 const DENY_WARNINGS = ["--", "-D", "warnings"];
 const PROGRAMS = ["tsconfig.json", "tsconfig.worker.json", "tsconfig.tests.json", "tsconfig.scripts.json"];
 
@@ -100,7 +102,7 @@ async function everything() {
 await command(async () => {
   const { values } = parseArgs({ options: { check: { type: "boolean" } } });
   try {
-    await setup({ models: values.check ? [] : ["all-minilm-l6-v2-q8_0", "all-minilm-l6-v2"] });
+    await setup({ models: values.check ? [] : MODELS });
     if (!values.check) await stage("Browsers", installBrowsers);
     await stage("Formatting and lints", lint);
     await stage("Clippy", clippy);

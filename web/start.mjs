@@ -10,7 +10,7 @@ import { command } from "./stage.mjs";
 
 await command(async () => {
   const { values } = parseArgs({ options: { fast: { type: "boolean" }, port: { type: "string" } } });
-  await setup({ models: ["all-minilm-l6-v2-q8_0"] });
+  await setup({ models: ["all-minilm-l6-v2-q8_0", "smollm2-135m-instruct"] });
   const { buildAll } = await import("./build.mjs");
   await buildAll({ fast: values.fast });
   const { url } = await serve({ port: Number(values.port ?? 8080) });

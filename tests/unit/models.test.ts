@@ -5,9 +5,9 @@ import { totalBytes } from "../../web/src/manifest.js";
 import { resolveHost, resolveModel } from "../../web/src/models.js";
 
 const FOLDER = new URL("../../models/manifests/", import.meta.url);
-const manifests = readdirSync(FOLDER).map(
-  (name) => JSON.parse(readFileSync(new URL(name, FOLDER), "utf8")) as ModelManifest,
-);
+const manifests = readdirSync(FOLDER)
+  .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), "utf8")))
+  .filter(({ task }) => task === "embedding") as ModelManifest[];
 const sha256 = "0".repeat(64);
 const own: ModelManifest = { id: "own", files: [{ path: "a/b.gguf", bytes: 7, sha256 }] };
 

@@ -10,8 +10,12 @@ const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: t
 const manifests = await readManifests();
 
 describe("the manifests", () => {
-  it("are those of the models that the package offers", () => {
-    expect(manifests.map(({ id }) => id)).toEqual(["all-minilm-l6-v2", "all-minilm-l6-v2-q8_0"]);
+  it("are those of the models that the project knows", () => {
+    expect(manifests.map(({ id }) => id)).toEqual([
+      "all-minilm-l6-v2",
+      "all-minilm-l6-v2-q8_0",
+      "smollm2-135m-instruct",
+    ]);
   });
 
   it.each(manifests)("$id is valid", (manifest) => {
@@ -33,6 +37,7 @@ describe("the manifests", () => {
 describe("the schema", () => {
   const [valid] = manifests;
   const [file] = valid?.files ?? [];
+  const chat = manifests.find(({ id }) => id === "smollm2-135m-instruct");
 
   it.each([
     ["a member that it does not know", { ...valid, sizes: [] }],
@@ -41,6 +46,11 @@ describe("the schema", () => {
     ["a path with a .. inside", { ...valid, files: [{ ...file, path: "a/../../b" }] }],
     ["an absolute path", { ...valid, files: [{ ...file, path: "/etc/hosts" }] }],
     ["a short hash", { ...valid, files: [{ ...file, sha256: "abc" }] }],
+    ["an embedding model without dimensions", { ...valid, dimensions: undefined }],
+    ["an embedding model with a context window", { ...valid, contextWindow: 512 }],
+    ["a chat model without a context window", { ...chat, contextWindow: undefined }],
+    ["a chat model with dimensions", { ...chat, dimensions: 384 }],
+    ["a task that it does not know", { ...chat, task: "poetry" }],
     ["no files", { ...valid, files: [] }],
     [
       "an unknown registry",
