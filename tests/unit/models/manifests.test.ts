@@ -14,6 +14,8 @@ describe("the manifests", () => {
     expect(manifests.map(({ id }) => id)).toEqual([
       "all-minilm-l6-v2",
       "all-minilm-l6-v2-q8_0",
+      "gemma-3-270m",
+      "qwen2.5-coder-0.5b-instruct",
       "smollm2-135m-instruct",
     ]);
   });
@@ -27,6 +29,14 @@ describe("the manifests", () => {
     expect(new Set(files.map(({ path }) => path)).size).toBe(files.length);
   });
 
+  it.each(manifests)("$id has parts only where they make its file", ({ files, sources }) => {
+    for (const source of sources.filter((one) => "parts" in one)) {
+      const sizes = source.parts.map(({ bytes }) => bytes);
+      expect(files).toHaveLength(1);
+      expect(sizes.reduce((sum, bytes) => sum + bytes)).toBe(files[0]?.bytes);
+    }
+  });
+
   it("are told from unknown ids", async () => {
     await expect(readManifests(["all-minilm-l6-v2", "nope"])).rejects.toThrow(
       /no manifest for nope; there are all-/,
@@ -38,6 +48,13 @@ describe("the schema", () => {
   const [valid] = manifests;
   const [file] = valid?.files ?? [];
   const chat = manifests.find(({ id }) => id === "smollm2-135m-instruct");
+  const parts = [1, 2].map((n) => ({
+    registry: "npm",
+    package: `@scope/part${n}`,
+    version: "1.0.0",
+    path: "model.part",
+    bytes: 7,
+  }));
 
   it.each([
     ["a member that it does not know", { ...valid, sizes: [] }],
@@ -60,6 +77,15 @@ describe("the schema", () => {
       "a version that pip would read as an option",
       { ...valid, sources: [{ registry: "pypi", package: "a", version: "-r" }] },
     ],
+    ["parts without sizes", { ...valid, sources: [{ parts: parts.map(({ bytes: _, ...part }) => part) }] }],
+    [
+      "a part from a web server",
+      { ...valid, sources: [{ parts: [...parts, { url: "https://example.org" }] }] },
+    ],
+    [
+      "a part that leaves its package",
+      { ...valid, sources: [{ parts: [...parts, { ...parts[0], path: "../a" }] }] },
+    ],
     ["a base URL that ends in a slash", { ...valid, sources: [{ url: "https://example.org/a/" }] }],
   ])("refuses %s", (_, manifest) => {
     expect(validate(JSON.parse(JSON.stringify(manifest)))).toBe(false);
@@ -69,6 +95,7 @@ describe("the schema", () => {
     const sources = [
       { registry: "pypi", package: "a-model", version: "1.0", archivePath: "a_model", pythonVersion: "3.12" },
       { registry: "npm", package: "@scope/model", version: "1.0.0-rc.1" },
+      { parts },
       { url: "https://example.org/models/a" },
     ];
     expect(validate({ ...valid, sources })).toBe(true);
