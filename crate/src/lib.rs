@@ -8,6 +8,7 @@ pub mod device;
 pub mod error;
 pub mod files;
 pub mod formats;
+pub mod generate;
 pub mod kernels;
 mod memory;
 pub mod models;
