@@ -4,41 +4,40 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Error, ErrorCode, Result};
+use crate::{Error, ErrorCode, Result, formats::Segments};
 
 /// Verified files by path, and at most one that is still arriving.
 #[derive(Default)]
 pub struct ModelFiles {
-    verified: BTreeMap<String, Vec<u8>>,
+    verified: BTreeMap<String, Segments>,
+    /// Outlives the bytes.
+    hashes: BTreeMap<String, String>,
     arriving: Option<Arriving>,
 }
 
 struct Arriving {
     path: String,
-    bytes: Vec<u8>,
-    expected: usize,
-    sha256: String,
+    bytes: Segments,
+    expected: Option<usize>,
+    sha256: Option<String>,
     hasher: Sha256,
 }
 
 impl ModelFiles {
-    /// Announces a file of `bytes` bytes whose SHA-256 is `sha256` in hexadecimal. A file that was still arriving
-    /// is dropped.
+    /// Announces a file of `bytes` bytes whose SHA-256 is `sha256` in hexadecimal, as far as either is known. A file
+    /// that was still arriving is dropped.
     ///
     /// # Errors
     /// `out-of-memory` where there is no room for it.
-    pub fn open(&mut self, path: &str, bytes: usize, sha256: &str) -> Result<()> {
+    pub fn open(&mut self, path: &str, bytes: Option<usize>, sha256: Option<&str>) -> Result<()> {
         self.arriving = None;
-        let mut buffer = Vec::new();
-        buffer.try_reserve_exact(bytes).map_err(|_| {
-            let message = format!("There is not enough memory for the {bytes} bytes of {path}.");
-            Error::new(ErrorCode::OutOfMemory, message).about(path)
-        })?;
+        let mut segments = Segments::default();
+        segments.reserve(bytes.unwrap_or(0)).map_err(|e| e.about(path))?;
         self.arriving = Some(Arriving {
             path: path.into(),
-            bytes: buffer,
+            bytes: segments,
             expected: bytes,
-            sha256: sha256.to_ascii_lowercase(),
+            sha256: sha256.map(str::to_ascii_lowercase),
             hasher: Sha256::new(),
         });
         Ok(())
@@ -47,23 +46,19 @@ impl ModelFiles {
     /// Takes the next bytes of the announced file.
     ///
     /// # Errors
-    /// `size-mismatch` once there are more than announced; the file is dropped.
+    /// `size-mismatch` once there are more than announced, `out-of-memory`; the file is dropped.
     pub fn push(&mut self, chunk: &[u8]) -> Result<()> {
         let Some(file) = &mut self.arriving else {
             return Err(Error::new(ErrorCode::InvalidInput, "No file was announced."));
         };
-        if chunk.len() > file.expected - file.bytes.len() {
-            let message = format!("{} is longer than its {} bytes.", file.path, file.expected);
-            let error = Error::new(ErrorCode::SizeMismatch, message).about(&file.path);
+        let result = file.push(chunk);
+        if result.is_err() {
             self.arriving = None;
-            return Err(error);
         }
-        file.hasher.update(chunk);
-        file.bytes.extend_from_slice(chunk);
-        Ok(())
+        result
     }
 
-    /// Ends the announced file and verifies it; on an error it is dropped.
+    /// Ends the announced file and verifies what was announced; on an error it is dropped.
     ///
     /// # Errors
     /// `size-mismatch` or `hash-mismatch`.
@@ -71,27 +66,50 @@ impl ModelFiles {
         let Some(file) = self.arriving.take() else {
             return Err(Error::new(ErrorCode::InvalidInput, "No file was announced."));
         };
-        if file.bytes.len() != file.expected {
-            let message = format!("{} has {} of {} bytes.", file.path, file.bytes.len(), file.expected);
-            return Err(Error::new(ErrorCode::SizeMismatch, message).about(file.path));
-        }
-        let hash: String = file.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if hash != file.sha256 {
-            let message = format!("{} has SHA-256 {hash}, not {}.", file.path, file.sha256);
-            return Err(Error::new(ErrorCode::HashMismatch, message).about(file.path));
-        }
-        self.verified.insert(file.path, file.bytes);
+        let (path, bytes, hash) = file.verify()?;
+        self.hashes.insert(path.clone(), hash);
+        self.verified.insert(path, bytes);
         Ok(())
     }
 
     /// Removes and returns a verified file.
-    pub fn take(&mut self, path: &str) -> Option<Vec<u8>> {
+    pub fn take(&mut self, path: &str) -> Option<Segments> {
         self.verified.remove(path)
+    }
+
+    /// The SHA-256 of a file that was verified, in lower-case hexadecimal, also after it was taken.
+    pub fn sha256(&self, path: &str) -> Option<&str> {
+        self.hashes.get(path).map(String::as_str)
     }
 
     /// The path of the first verified file that ends with `suffix`.
     pub fn find(&self, suffix: &str) -> Option<String> {
         self.verified.keys().find(|path| path.ends_with(suffix)).cloned()
+    }
+}
+
+impl Arriving {
+    fn push(&mut self, chunk: &[u8]) -> Result<()> {
+        if let Some(expected) = self.expected.filter(|expected| chunk.len() > expected - self.bytes.len()) {
+            let message = format!("{} is longer than its {expected} bytes.", self.path);
+            return Err(Error::new(ErrorCode::SizeMismatch, message).about(&self.path));
+        }
+        self.hasher.update(chunk);
+        self.bytes.push(chunk).map_err(|e| e.about(&self.path))
+    }
+
+    /// The path, the bytes and their hash.
+    fn verify(self) -> Result<(String, Segments, String)> {
+        if let Some(expected) = self.expected.filter(|expected| *expected != self.bytes.len()) {
+            let message = format!("{} has {} of {expected} bytes.", self.path, self.bytes.len());
+            return Err(Error::new(ErrorCode::SizeMismatch, message).about(self.path));
+        }
+        let hash: String = self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        if let Some(announced) = self.sha256.filter(|announced| *announced != hash) {
+            let message = format!("{} has SHA-256 {hash}, not {announced}.", self.path);
+            return Err(Error::new(ErrorCode::HashMismatch, message).about(self.path));
+        }
+        Ok((self.path, self.bytes, hash))
     }
 }
 
@@ -103,7 +121,7 @@ mod tests {
 
     fn receive(chunks: &[&[u8]], bytes: usize, sha256: &str) -> Result<ModelFiles> {
         let mut files = ModelFiles::default();
-        files.open("a/b.bin", bytes, sha256)?;
+        files.open("a/b.bin", Some(bytes), Some(sha256))?;
         chunks.iter().try_for_each(|chunk| files.push(chunk))?;
         files.close()?;
         Ok(files)
@@ -117,8 +135,21 @@ mod tests {
     fn a_file_in_chunks_is_whole_and_verified() {
         let mut files = receive(&[b"hel", b"", b"lo"], 5, &HELLO.to_uppercase()).unwrap_or_default();
         assert_eq!(files.find(".bin").as_deref(), Some("a/b.bin"));
-        assert_eq!(files.take("a/b.bin").as_deref(), Some(b"hello".as_slice()));
-        assert_eq!(files.take("a/b.bin"), None);
+        assert_eq!(files.take("a/b.bin").unwrap().to_vec().unwrap(), b"hello");
+        assert!(files.take("a/b.bin").is_none());
+        assert_eq!(files.sha256("a/b.bin"), Some(HELLO));
+    }
+
+    #[test]
+    fn a_file_of_unknown_length_and_hash_is_hashed() {
+        let mut files = ModelFiles::default();
+        files.open("b", None, None).unwrap();
+        files.push(b"hel").unwrap();
+        assert_eq!(files.sha256("b"), None);
+        files.push(b"lo").unwrap();
+        files.close().unwrap();
+        assert_eq!(files.sha256("b"), Some(HELLO));
+        assert_eq!(files.take("b").unwrap().to_vec().unwrap(), b"hello");
     }
 
     #[test]

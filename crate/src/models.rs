@@ -1,3 +1,4 @@
 //! Architectures, one folder each: `config` reads a checkpoint's settings, `weights` its names, `model` computes.
 
 pub mod bert;
+mod tensors;

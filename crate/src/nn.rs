@@ -14,13 +14,22 @@ pub(crate) use embedding::Embedding;
 pub(crate) use linear::Linear;
 pub(crate) use norm::LayerNorm;
 
-use crate::Result;
+use crate::{Result, formats::TensorRows};
 
-/// Where a model's weights come from: named, row-major, as f32.
+/// Where a model's weights come from: named and row-major. Each is read once.
 pub trait Weights {
-    /// The elements of the tensor `name`, which must have `shape`.
+    /// The elements of the tensor `name`, which must have `shape`, as f32.
     ///
     /// # Errors
     /// `missing-tensor`, `tensor-shape`, or what reading it gave.
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+
+    /// The rows of the matrix `name`, which must have `shape`, `[out, in]`, in the type they are stored in.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>>;
+
+    /// Whether there is a tensor `name`.
+    fn contains(&self, name: &str) -> bool;
 }

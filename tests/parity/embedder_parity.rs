@@ -61,7 +61,7 @@ fn receive(files: impl IntoIterator<Item = (String, PathBuf)>) -> ModelFiles {
         let bytes =
             fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; fetch the weights first", path.display()));
         let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        received.open(&name, bytes.len(), &hash).unwrap();
+        received.open(&name, Some(bytes.len()), Some(&hash)).unwrap();
         received.push(&bytes).unwrap();
         received.close().unwrap();
     }

@@ -21,7 +21,7 @@ macro_rules! dtypes {
             }
 
             /// The unit of storage: how many elements lie in how many bytes.
-            fn block(self) -> (usize, usize) {
+            pub(crate) fn block(self) -> (usize, usize) {
                 match self {
                     $(Self::$name => ($elements, $bytes),)*
                 }
@@ -48,7 +48,7 @@ dtypes! {
 
 impl Dtype {
     /// The bytes that `shape` takes, or `None` where its rows are no whole blocks or the size overflows.
-    pub(super) fn bytes_for(self, shape: &[usize]) -> Option<usize> {
+    pub(crate) fn bytes_for(self, shape: &[usize]) -> Option<usize> {
         let (elements, bytes) = self.block();
         let row = shape.last().copied().unwrap_or(1);
         let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;

@@ -10,7 +10,7 @@ mod tensors;
 use std::collections::BTreeMap;
 
 use self::reader::Reader;
-use super::{TensorInfo, malformed};
+use super::{Segments, TensorInfo, malformed};
 use crate::error::{Error, ErrorCode, Result};
 
 pub use metadata::Metadata;
@@ -21,8 +21,8 @@ const DEFAULT_ALIGNMENT: u32 = 32;
 const MAX_ALIGNMENT: u32 = 1 << 16;
 
 /// The metadata, and the tensors, checked to lie inside the file.
-pub(super) fn parse(bytes: &[u8]) -> Result<(Metadata, BTreeMap<String, TensorInfo>)> {
-    let mut reader = Reader::new(bytes);
+pub(super) fn parse(file: &Segments) -> Result<(Metadata, BTreeMap<String, TensorInfo>)> {
+    let mut reader = Reader::new(file);
     check_version(&mut reader)?;
     let tensor_count = reader.count(tensors::MIN_BYTES)?;
     let entry_count = reader.count(metadata::MIN_ENTRY_BYTES)?;

@@ -4,48 +4,47 @@
 //! lets the last of two equal names win and adds sizes without looking for overflow.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use ::safetensors::tensor::{Dtype as FileDtype, Metadata, TensorInfo as FileTensor};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{Dtype, TensorInfo, malformed};
+use super::{Dtype, Segments, TensorInfo, malformed};
 use crate::error::{Error, ErrorCode, Result};
 
 /// The header's length comes first, as a u64.
 const LENGTH_BYTES: usize = 8;
 
 /// The tensors of a safetensors file, checked to fill it exactly.
-pub(super) fn parse(bytes: &[u8]) -> Result<BTreeMap<String, TensorInfo>> {
-    let (header, data) = split_header(bytes)?;
-    let header: Header = serde_json::from_slice(header)
+pub(super) fn parse(file: &Segments) -> Result<BTreeMap<String, TensorInfo>> {
+    let (header, start) = split_header(file)?;
+    let header: Header = serde_json::from_slice(&header)
         .map_err(|e| malformed(format!("The safetensors header cannot be read: {e}.")))?;
     let mut tensors: Vec<_> = header.0.into_iter().collect();
     tensors.sort_by_key(|(_, tensor)| tensor.data_offsets);
     let layout = Metadata::new(None, tensors)
         .map_err(|e| malformed(format!("The safetensors layout is invalid: {e}.")))?;
-    if layout.data_len() != data.len() {
+    if layout.data_len() != file.len() - start {
         return Err(malformed(format!(
             "The safetensors header describes {} bytes of tensors, but the file holds {}.",
             layout.data_len(),
-            data.len()
+            file.len() - start
         )));
     }
-    let start = bytes.len() - data.len();
     let tensors = layout.tensors().into_iter();
     tensors.map(|(name, tensor)| tensor_info(&name, tensor, start).map(|info| (name, info))).collect()
 }
 
-/// The header's JSON, and the tensors' bytes behind it.
-fn split_header(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
-    let (length, rest) = bytes
-        .split_first_chunk::<LENGTH_BYTES>()
-        .ok_or_else(|| malformed("The file is too short to be safetensors."))?;
-    let length = u64::from_le_bytes(*length);
-    usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)).ok_or_else(|| {
+/// The header's JSON, and where the tensors' bytes begin behind it.
+fn split_header(file: &Segments) -> Result<(Cow<'_, [u8]>, usize)> {
+    let length = file.slice(0..LENGTH_BYTES).and_then(|bytes| bytes.first_chunk().copied());
+    let length = length.ok_or_else(|| malformed("The file is too short to be safetensors."))?;
+    let length = u64::from_le_bytes(length);
+    let end = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH_BYTES));
+    end.and_then(|end| Some((file.slice(LENGTH_BYTES..end)?, end))).ok_or_else(|| {
         malformed(format!(
             "The file claims a safetensors header of {length} bytes, but {} are left.",
-            rest.len()
+            file.len() - LENGTH_BYTES
         ))
     })
 }

@@ -18,10 +18,12 @@ impl ModelFiles {
         Self::default()
     }
 
-    /// Announces a file by its path in the manifest, its length in bytes and its SHA-256 in hexadecimal.
-    pub fn open(&mut self, path: &str, bytes: f64, sha256: &str) -> Result<(), JsValue> {
+    /// Announces a file by its path in the manifest, and its length in bytes and its SHA-256 in hexadecimal where they
+    /// are known.
+    pub fn open(&mut self, path: &str, bytes: Option<f64>, sha256: Option<String>) -> Result<(), JsValue> {
         // Saturates: what is more than this memory can address cannot be reserved either.
-        self.0.open(path, bytes as usize, sha256).map_err(thrown)
+        let bytes = bytes.map(|bytes| bytes as usize);
+        self.0.open(path, bytes, sha256.as_deref()).map_err(thrown)
     }
 
     /// Takes the next bytes of the announced file.

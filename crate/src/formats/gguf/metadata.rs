@@ -44,11 +44,12 @@ impl Metadata {
         for _ in 0..count {
             let key = reader.text()?;
             let kind = reader.u32()?;
-            let value = Value::read(reader, kind).map_err(|e| e.about(key))?;
-            if entries.insert(key.to_owned(), value).is_some() {
+            let value = Value::read(reader, kind).map_err(|e| e.about(&key))?;
+            if entries.contains_key(&key) {
                 let message = format!("The GGUF metadata have two values for {key}.");
                 return Err(malformed(message).about(key));
             }
+            entries.insert(key, value);
         }
         Ok(Self { entries })
     }
@@ -156,13 +157,11 @@ impl Metadata {
         let Value::Scalars(kind, bytes) = self.value(key)? else {
             return Err(wrong_type(key, wanted));
         };
-        let mut reader = Reader::new(bytes);
-        (0..bytes.len() / kind.size())
-            .map(|_| {
-                let scalar = kind.read(&mut reader).map_err(|e| e.about(key))?;
-                convert(scalar).ok_or_else(|| wrong_type(key, wanted))
-            })
-            .collect()
+        let values = bytes.chunks_exact(kind.size()).map(|bytes| {
+            let scalar = kind.decode(bytes).map_err(|e| e.about(key))?;
+            convert(scalar).ok_or_else(|| wrong_type(key, wanted))
+        });
+        values.collect()
     }
 }
 
@@ -170,7 +169,7 @@ impl Value {
     fn read(reader: &mut Reader<'_>, kind: u32) -> Result<Self> {
         match (kind, ScalarType::from_code(kind)) {
             (_, Some(kind)) => kind.read(reader).map(Self::Scalar),
-            (TEXT, _) => Ok(Self::Text(reader.text()?.to_owned())),
+            (TEXT, _) => reader.text().map(Self::Text),
             (ARRAY, _) => Self::read_array(reader, MAX_ARRAY_DEPTH),
             _ => Err(unknown_type(kind)),
         }
@@ -181,12 +180,12 @@ impl Value {
         if let Some(kind) = ScalarType::from_code(kind) {
             let count = reader.count(kind.size())?;
             let bytes = reader.take(count * kind.size())?;
-            return Ok(Self::Scalars(kind, bytes.to_vec()));
+            return Ok(Self::Scalars(kind, bytes.into_owned()));
         }
         match kind {
             TEXT => {
                 let count = reader.count(size_of::<u64>())?;
-                let texts = (0..count).map(|_| Ok(reader.text()?.to_owned()));
+                let texts = (0..count).map(|_| reader.text());
                 texts.collect::<Result<_>>().map(Self::Texts)
             }
             ARRAY if depth > 1 => {

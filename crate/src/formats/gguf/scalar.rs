@@ -61,24 +61,33 @@ impl ScalarType {
 
     /// The next value.
     pub(super) fn read(self, reader: &mut Reader<'_>) -> Result<Scalar> {
+        self.decode(&reader.take(self.size())?)
+    }
+
+    /// The value in exactly [`Self::size`] bytes.
+    pub(super) fn decode(self, bytes: &[u8]) -> Result<Scalar> {
         Ok(match self {
-            Self::U8 => Scalar::Unsigned(u8::from_le_bytes(reader.array()?).into()),
-            Self::U16 => Scalar::Unsigned(u16::from_le_bytes(reader.array()?).into()),
-            Self::U32 => Scalar::Unsigned(reader.u32()?.into()),
-            Self::U64 => Scalar::Unsigned(reader.u64()?),
-            Self::I8 => Scalar::Signed(i8::from_le_bytes(reader.array()?).into()),
-            Self::I16 => Scalar::Signed(i16::from_le_bytes(reader.array()?).into()),
-            Self::I32 => Scalar::Signed(i32::from_le_bytes(reader.array()?).into()),
-            Self::I64 => Scalar::Signed(i64::from_le_bytes(reader.array()?)),
-            Self::F32 => Scalar::Float(f32::from_le_bytes(reader.array()?).into()),
-            Self::F64 => Scalar::Float(f64::from_le_bytes(reader.array()?)),
-            Self::Bool => match reader.array()? {
+            Self::U8 => Scalar::Unsigned(u8::from_le_bytes(array(bytes)?).into()),
+            Self::U16 => Scalar::Unsigned(u16::from_le_bytes(array(bytes)?).into()),
+            Self::U32 => Scalar::Unsigned(u32::from_le_bytes(array(bytes)?).into()),
+            Self::U64 => Scalar::Unsigned(u64::from_le_bytes(array(bytes)?)),
+            Self::I8 => Scalar::Signed(i8::from_le_bytes(array(bytes)?).into()),
+            Self::I16 => Scalar::Signed(i16::from_le_bytes(array(bytes)?).into()),
+            Self::I32 => Scalar::Signed(i32::from_le_bytes(array(bytes)?).into()),
+            Self::I64 => Scalar::Signed(i64::from_le_bytes(array(bytes)?)),
+            Self::F32 => Scalar::Float(f32::from_le_bytes(array(bytes)?).into()),
+            Self::F64 => Scalar::Float(f64::from_le_bytes(array(bytes)?)),
+            Self::Bool => match array(bytes)? {
                 [0] => Scalar::Bool(false),
                 [1] => Scalar::Bool(true),
                 [other] => return Err(malformed(format!("{other} is no GGUF boolean."))),
             },
         })
     }
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+    bytes.try_into().map_err(|_| malformed(format!("{} bytes are no GGUF value of {N}.", bytes.len())))
 }
 
 impl Scalar {
@@ -109,12 +118,14 @@ impl Scalar {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Segments;
     use super::*;
 
     #[test]
     fn every_type_reads_its_own_size() {
         for kind in ScalarType::ALL {
-            let mut reader = Reader::new(&[1, 0, 0, 0, 0, 0, 0, 0]);
+            let file = Segments::from(vec![1, 0, 0, 0, 0, 0, 0, 0]);
+            let mut reader = Reader::new(&file);
             kind.read(&mut reader).unwrap();
             assert_eq!(reader.position(), kind.size(), "{kind:?}");
             assert_eq!(ScalarType::from_code(kind as u32), Some(kind));
@@ -133,7 +144,7 @@ mod tests {
 
     #[test]
     fn booleans_are_zero_or_one() {
-        let read = |byte| ScalarType::Bool.read(&mut Reader::new(&[byte]));
+        let read = |byte| ScalarType::Bool.decode(&[byte]);
         assert_eq!(read(1).unwrap().bool(), Some(true));
         assert!(read(2).is_err());
     }

@@ -50,8 +50,8 @@ const DTYPES: [(u32, Dtype); 34] = [
 ];
 
 /// A row of the table, its place not yet checked.
-struct Row<'a> {
-    name: &'a str,
+struct Row {
+    name: String,
     dtype: Dtype,
     shape: Vec<usize>,
     /// From the start of the data, in bytes.
@@ -68,24 +68,25 @@ pub(super) fn read(
     let data = Data { start: reader.position().next_multiple_of(alignment), end: reader.len(), alignment };
     let mut tensors = BTreeMap::new();
     for row in rows {
-        let name = row.name;
-        let info = data.place(row).map_err(|e| e.about(name))?;
-        if tensors.insert(name.to_owned(), info).is_some() {
-            return Err(malformed(format!("There are two tensors named {name}.")).about(name));
+        let info = data.place(&row).map_err(|e| e.about(&row.name))?;
+        if tensors.contains_key(&row.name) {
+            let message = format!("There are two tensors named {}.", row.name);
+            return Err(malformed(message).about(row.name));
         }
+        tensors.insert(row.name, info);
     }
     check_overlaps(&tensors)?;
     Ok(tensors)
 }
 
-impl<'a> Row<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self> {
+impl Row {
+    fn read(reader: &mut Reader<'_>) -> Result<Self> {
         let name = reader.text()?;
-        let shape = read_shape(reader).map_err(|e| e.about(name))?;
+        let shape = read_shape(reader).map_err(|e| e.about(&name))?;
         let code = reader.u32()?;
         let offset = reader.u64()?;
         let dtype = DTYPES.iter().find(|entry| entry.0 == code);
-        let &(_, dtype) = dtype.ok_or_else(|| unknown_dtype(name, code))?;
+        let &(_, dtype) = dtype.ok_or_else(|| unknown_dtype(&name, code))?;
         Ok(Self { name, dtype, shape, offset })
     }
 }
@@ -114,10 +115,10 @@ struct Data {
 }
 
 impl Data {
-    fn place(&self, row: Row<'_>) -> Result<TensorInfo> {
+    fn place(&self, row: &Row) -> Result<TensorInfo> {
         let Row { name, dtype, shape, .. } = row;
         let bytes = dtype
-            .bytes_for(&shape)
+            .bytes_for(shape)
             .ok_or_else(|| malformed(format!("Tensor {name} cannot have the shape {shape:?} as {dtype}.")))?;
         let offset =
             usize::try_from(row.offset).ok().filter(|offset| offset % self.alignment == 0).ok_or_else(
@@ -128,7 +129,7 @@ impl Data {
         let range = range
             .filter(|range| range.end <= self.end)
             .ok_or_else(|| malformed(format!("Tensor {name} reaches past the end of the file.")))?;
-        Ok(TensorInfo { dtype, shape, range })
+        Ok(TensorInfo { dtype: *dtype, shape: shape.clone(), range })
     }
 }
 

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::{Bert, BertConfig};
 use crate::{
     Error, ErrorCode, Result,
+    formats::TensorRows,
     nn::{Padding, Weights},
 };
 
@@ -64,5 +65,13 @@ impl Weights for Synthetic {
             centre + scale * ((h >> 8) as f32 / (1 << 23) as f32 - 1.0)
         };
         Ok((0..shape.iter().product::<usize>() as u32).map(value).collect())
+    }
+
+    fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
+        TensorRows::of_f32(shape, &self.read(name, &shape)?)
+    }
+
+    fn contains(&self, _: &str) -> bool {
+        true
     }
 }

@@ -1,8 +1,9 @@
 //! Where the encoder's weights lie in a safetensors and in a GGUF file.
 
 use crate::{
-    Error, ErrorCode, Result,
-    formats::{GgufFile, TensorFile},
+    Result,
+    formats::{GgufFile, TensorFile, TensorRows},
+    models::tensors,
     nn::Weights,
 };
 
@@ -18,11 +19,23 @@ impl<'a> SafetensorsWeights<'a> {
         let prefixed = file.info("bert.embeddings.word_embeddings.weight").is_some();
         Self { file, prefix: if prefixed { "bert." } else { "" } }
     }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
 }
 
 impl Weights for SafetensorsWeights<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        read(self.file, &format!("{}{name}", self.prefix), shape)
+        tensors::read(self.file, &self.name(name), shape)
+    }
+
+    fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
+        tensors::rows(self.file, &self.name(name), shape)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.file.info(&self.name(name)).is_some()
     }
 }
 
@@ -31,7 +44,15 @@ pub struct GgufWeights<'a>(pub &'a GgufFile);
 
 impl Weights for GgufWeights<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        read(&self.0.tensors, &gguf_name(name), shape)
+        tensors::read(&self.0.tensors, &gguf_name(name), shape)
+    }
+
+    fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
+        tensors::rows(&self.0.tensors, &gguf_name(name), shape)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.0.tensors.info(&gguf_name(name)).is_some()
     }
 }
 
@@ -54,15 +75,6 @@ fn gguf_name(name: &str) -> String {
     let name = name.replace("encoder.layer.", "blk.");
     let found = PARTS.into_iter().find(|(part, _)| name.contains(part));
     found.map_or(name.clone(), |(part, short)| name.replace(part, short))
-}
-
-fn read(file: &TensorFile, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-    let found = file.info(name).map(|info| info.shape.as_slice());
-    if let Some(found) = found.filter(|found| *found != shape) {
-        let message = format!("Tensor {name} has shape {found:?}; the configuration demands {shape:?}.");
-        return Err(Error::new(ErrorCode::TensorShape, message).about(name));
-    }
-    Ok(file.read_f32(name)?.0)
 }
 
 #[cfg(test)]

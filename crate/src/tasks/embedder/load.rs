@@ -8,7 +8,7 @@ use crate::{
     Error, ErrorCode, Result,
     device::{Device, DeviceKind},
     files::ModelFiles,
-    formats::{open_gguf, open_safetensors},
+    formats::{Segments, open_gguf, open_safetensors},
     models::bert::{Bert, BertConfig, GgufWeights, SafetensorsWeights, self_test},
     tokenizer::Tokenizer,
 };
@@ -31,8 +31,8 @@ impl Embedder {
         }
     }
 
-    async fn load_gguf(bytes: Vec<u8>, device: Device, limit: Option<usize>) -> Result<Self> {
-        let file = open_gguf(bytes)?;
+    async fn load_gguf(file: Segments, device: Device, limit: Option<usize>) -> Result<Self> {
+        let file = open_gguf(file)?;
         let config = BertConfig::from_gguf(&file)?;
         let pooling = Pooling::from_gguf(file.metadata.u32("bert.pooling_type")?)?;
         let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
@@ -44,11 +44,11 @@ impl Embedder {
     }
 
     async fn load_safetensors(files: &mut ModelFiles, device: Device, limit: Option<usize>) -> Result<Self> {
-        let config = BertConfig::from_json(&take(files, "config.json")?)?;
-        let pooling = Pooling::from_json(&take(files, "1_Pooling/config.json")?)?;
-        let normalise = normalises(&take(files, "modules.json")?)?;
-        let own = token_limit(&take(files, "sentence_bert_config.json")?)?.unwrap_or(usize::MAX);
-        let tokenizer = Tokenizer::from_json(&take(files, "tokenizer.json")?)?;
+        let config = BertConfig::from_json(&take(files, "config.json")?.to_vec()?)?;
+        let pooling = Pooling::from_json(&take(files, "1_Pooling/config.json")?.to_vec()?)?;
+        let normalise = normalises(&take(files, "modules.json")?.to_vec()?)?;
+        let own = token_limit(&take(files, "sentence_bert_config.json")?.to_vec()?)?.unwrap_or(usize::MAX);
+        let tokenizer = Tokenizer::from_json(&take(files, "tokenizer.json")?.to_vec()?)?;
         let file = open_safetensors(take(files, "model.safetensors")?)?;
         let bert = Bert::load(&config, &SafetensorsWeights::new(&file), device.burn())?;
         test(&config, &device).await?;
@@ -83,7 +83,7 @@ async fn test(config: &BertConfig, device: &Device) -> Result<()> {
     }
 }
 
-fn take(files: &mut ModelFiles, path: &str) -> Result<Vec<u8>> {
+fn take(files: &mut ModelFiles, path: &str) -> Result<Segments> {
     files.take(path).ok_or_else(|| {
         Error::new(ErrorCode::MissingFile, format!("The model has no file {path}.")).about(path)
     })

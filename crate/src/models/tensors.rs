@@ -1,0 +1,34 @@
+//! Tensors of the shape that a configuration demands.
+
+use crate::{
+    Error, ErrorCode, Result,
+    formats::{TensorFile, TensorRows},
+};
+
+/// The elements of `name`, which must have `shape`.
+///
+/// # Errors
+/// `tensor-shape`, or those of [`TensorFile::read_f32`].
+pub(super) fn read(file: &TensorFile, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    check(file, name, shape)?;
+    Ok(file.read_f32(name)?.0)
+}
+
+/// The rows of `name`, which must have `shape`.
+///
+/// # Errors
+/// `tensor-shape`, or those of [`TensorFile::rows`].
+pub(super) fn rows<'a>(file: &'a TensorFile, name: &str, shape: [usize; 2]) -> Result<TensorRows<'a>> {
+    check(file, name, &shape)?;
+    file.rows(name)
+}
+
+fn check(file: &TensorFile, name: &str, shape: &[usize]) -> Result<()> {
+    match file.info(name).map(|info| info.shape.as_slice()) {
+        Some(found) if found != shape => {
+            let message = format!("Tensor {name} has shape {found:?}; the configuration demands {shape:?}.");
+            Err(Error::new(ErrorCode::TensorShape, message).about(name))
+        }
+        _ => Ok(()),
+    }
+}
