@@ -3,7 +3,8 @@
 //! A file is treated as hostile: every size it claims is checked against the bytes that are there before
 //! anything is allocated, and whatever breaks the rules of the format is an error, never a guess.
 
-mod dequantise;
+pub(crate) mod blocks;
+pub(crate) mod dequantise;
 mod dtype;
 pub mod gguf;
 mod json;

@@ -2,19 +2,43 @@
 
 use half::{bf16, f16};
 
-use super::Dtype;
+use super::{
+    Dtype,
+    blocks::{Block, BlockFormat},
+};
 
-/// Appends the elements in the bytes to the values. Bytes past the last whole block are ignored.
-type Decoder = fn(&[u8], &mut Vec<f32>);
+/// How the elements of a type become f32.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Decoder {
+    /// Each element alone.
+    Dense(fn(&[u8], &mut Vec<f32>)),
+    /// Block by block.
+    Blocks(BlockFormat),
+}
 
-/// The decoder of `dtype`, or `None` for a type that cannot be read.
-pub(super) fn decoder(dtype: Dtype) -> Option<Decoder> {
-    match dtype {
-        Dtype::F32 => Some(decode_f32),
-        Dtype::F16 => Some(decode_f16),
-        Dtype::BF16 => Some(decode_bf16),
-        Dtype::Q8_0 => Some(decode_q8_0),
-        _ => None,
+impl Decoder {
+    /// The decoder of `dtype`, or `None` for a type that cannot be read.
+    pub(crate) fn of(dtype: Dtype) -> Option<Self> {
+        match dtype {
+            Dtype::F32 => Some(Self::Dense(decode_f32)),
+            Dtype::F16 => Some(Self::Dense(decode_f16)),
+            Dtype::BF16 => Some(Self::Dense(decode_bf16)),
+            _ => BlockFormat::of(dtype).map(Self::Blocks),
+        }
+    }
+
+    /// Appends the elements in `bytes` to `values`. Bytes past the last whole block are ignored.
+    pub(crate) fn decode(self, bytes: &[u8], values: &mut Vec<f32>) {
+        match self {
+            Self::Dense(decode) => decode(bytes, values),
+            Self::Blocks(format) => {
+                let mut block = Block::default();
+                for bytes in bytes.chunks_exact(format.bytes) {
+                    format.unpack(bytes, &mut block);
+                    format.values(&block, values);
+                }
+            }
+        }
     }
 }
 
@@ -32,21 +56,13 @@ fn decode_bf16(bytes: &[u8], values: &mut Vec<f32>) {
     values.extend(halves.map(|&b| bf16::from_le_bytes(b).to_f32()));
 }
 
-/// Blocks of 34 bytes: an f16 scale, then 32 signed bytes that it multiplies.
-fn decode_q8_0(bytes: &[u8], values: &mut Vec<f32>) {
-    for [low, high, quants @ ..] in bytes.as_chunks::<34>().0 {
-        let scale = f16::from_le_bytes([*low, *high]).to_f32();
-        values.extend(quants.iter().map(|&q| scale * f32::from(q.cast_signed())));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn decode(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
         let mut values = Vec::new();
-        decoder(dtype).unwrap()(bytes, &mut values);
+        Decoder::of(dtype).unwrap().decode(bytes, &mut values);
         values
     }
 
@@ -60,25 +76,31 @@ mod tests {
         assert_eq!(decode(Dtype::BF16, &[0x80, 0x3f, 0xc0, 0xbf]), [1.0, -1.5]);
     }
 
-    /// GGML's definition, written out element by element.
-    fn q8_0_oracle(bytes: &[u8], element: usize) -> f32 {
-        let block = element / 32 * 34;
-        let scale = f16::from_bits(u16::from(bytes[block]) | u16::from(bytes[block + 1]) << 8);
-        let quant = i8::from_ne_bytes([bytes[block + 2 + element % 32]]);
-        f32::from(scale) * f32::from(quant)
+    /// Every block type beside what `gguf.quants.dequantize` makes of the same bytes: random blocks, then rows of
+    /// a real model. The reference rounds in the same order, so all bits agree.
+    #[test]
+    fn block_types_match_the_reference_exactly() {
+        macro_rules! golden {
+            ($($dtype:ident),*) => {
+                [$((
+                    Dtype::$dtype,
+                    &include_bytes!(concat!("../../../tests/golden/blocks/", stringify!($dtype), ".blocks"))[..],
+                    &include_bytes!(concat!("../../../tests/golden/blocks/", stringify!($dtype), ".f32"))[..],
+                )),*]
+            };
+        }
+        for (dtype, blocks, expected) in golden!(Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K) {
+            let (found, expected) = (decode(dtype, blocks), decode(Dtype::F32, expected));
+            assert_eq!(found.len(), expected.len(), "{dtype}");
+            for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                assert_eq!(found.to_bits(), expected.to_bits(), "{dtype}, element {i}: {found}, {expected}");
+            }
+        }
     }
 
     #[test]
-    fn q8_0() {
-        let bytes: Vec<u8> = (0..34 * 7usize)
-            .map(|i| match i % 34 {
-                0 => (i * 37 % 256) as u8,
-                1 => 0x2c + (i / 34) as u8, // scales from 0.06 to 0.6
-                _ => (i * 101 % 256) as u8,
-            })
-            .collect();
-        let expected: Vec<f32> = (0..32 * 7).map(|i| q8_0_oracle(&bytes, i)).collect();
-        assert!(expected.iter().any(|&v| v < -1.0) && expected.iter().any(|&v| v > 1.0));
-        assert_eq!(decode(Dtype::Q8_0, &bytes), expected);
+    fn other_types_cannot_be_read() {
+        let others = [Dtype::IQ4_NL, Dtype::MXFP4, Dtype::TQ1_0, Dtype::Q8_1, Dtype::Q8_K, Dtype::I32];
+        assert!(others.into_iter().all(|dtype| Decoder::of(dtype).is_none()));
     }
 }

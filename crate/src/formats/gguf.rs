@@ -82,12 +82,12 @@ mod tests {
 
     #[test]
     fn a_type_that_cannot_be_read_fails_only_when_read() {
-        let file = Gguf::default().tensor(Tensor::new("q", &[32], 2, vec![0; 18]));
+        let file = Gguf::default().tensor(Tensor::new("q", &[32], 20, vec![0; 18]));
         let file = open_gguf(file.bytes()).unwrap();
-        assert_eq!(file.tensors.info("q").unwrap().dtype, Dtype::Q4_0);
+        assert_eq!(file.tensors.info("q").unwrap().dtype, Dtype::IQ4_NL);
         let error = file.tensors.read_f32("q").unwrap_err();
         assert_eq!(error.code, ErrorCode::UnsupportedDtype);
-        assert!(error.message.contains("Q4_0"));
+        assert!(error.message.contains("IQ4_NL"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::ops::Range;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Dtype, Segments, TensorInfo, TensorRows, dequantise};
+use super::{Dtype, Segments, TensorInfo, TensorRows, dequantise::Decoder};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Bytes that are decoded at a time, so that the file can shrink while the values grow.
@@ -62,8 +62,8 @@ impl TensorFile {
     /// names the tensor.
     pub fn read_f32(&self, name: &str) -> Result<(Vec<f32>, Vec<usize>)> {
         let info = self.required(name)?;
-        let decode =
-            dequantise::decoder(info.dtype).ok_or_else(|| unsupported_dtype(name, info.dtype).about(name))?;
+        let decoder =
+            Decoder::of(info.dtype).ok_or_else(|| unsupported_dtype(name, info.dtype).about(name))?;
         let mut values = Vec::new();
         values.try_reserve_exact(info.shape.iter().product()).map_err(|_| out_of_memory(name).about(name))?;
         let mut bytes = self.open(name)?;
@@ -72,7 +72,7 @@ impl TensorFile {
         while bytes.left() > 0 {
             step.clear();
             bytes.next(STEP / block * block, &mut step)?;
-            decode(&step, &mut values);
+            decoder.decode(&step, &mut values);
         }
         Ok((values, info.shape.clone()))
     }
