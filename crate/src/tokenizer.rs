@@ -6,6 +6,7 @@
 
 mod added_tokens;
 mod definition;
+pub mod generative;
 mod ggml;
 mod json;
 mod segments;
