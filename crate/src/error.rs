@@ -40,6 +40,8 @@ pub enum ErrorCode {
     Tokenizer,
     /// An argument is out of its range.
     InvalidInput,
+    /// The messages do not fit the model's context, even without the oldest ones.
+    ContextOverflow,
     /// WebGPU or its adapter is missing.
     GpuUnavailable,
     /// The adapter's limits are too small for the model.

@@ -17,6 +17,7 @@ export type ErrorCode =
   | "missing-file"
   | "tokenizer"
   | "invalid-input"
+  | "context-overflow"
   | "gpu-unavailable"
   | "gpu-limits"
   | "gpu-self-test"

@@ -87,10 +87,11 @@ mod tests {
     #[test]
     fn every_setting_has_its_range_and_its_name() {
         type Set = fn(&mut Sampling, f32);
-        let above_zero: (&[f32], &[f32]) = (&[0.1, 1.0, 1e30], &[0.0]);
-        let any: (&[f32], &[f32]) = (&[0.0, 0.1, 1e30], &[]);
-        let share: (&[f32], &[f32]) = (&[0.0, 0.5, 1.0], &[1.01]);
-        let settings: [(&str, Set, (&[f32], &[f32])); 6] = [
+        type Values = (&'static [f32], &'static [f32]);
+        let above_zero: Values = (&[0.1, 1.0, 1e30], &[0.0]);
+        let any: Values = (&[0.0, 0.1, 1e30], &[]);
+        let share: Values = (&[0.0, 0.5, 1.0], &[1.01]);
+        let settings: [(&str, Set, Values); 6] = [
             ("temperature", |s, v| s.temperature = v, any),
             ("top_p", |s, v| s.top_p = v, share),
             ("min_p", |s, v| s.min_p = v, share),

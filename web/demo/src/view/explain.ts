@@ -43,6 +43,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   "missing-file": { what: "One of the model's files is missing.", remedy: DEFECT },
   tokenizer: { what: "The model's vocabulary could not be read.", remedy: DEFECT },
   "invalid-input": { what: "The model was given something it cannot read.", remedy: RELOAD },
+  "context-overflow": {
+    what: "The message is too long for the model.",
+    remedy: "Shorten it, or choose a larger context.",
+  },
   "gpu-unavailable": {
     what: "There is no usable graphics processor (WebGPU) here.",
     remedy: "Set “Run on” to automatic or to the CPU.",
