@@ -12,9 +12,9 @@ const hashOf = (bytes: Uint8Array = Buffer.of()) => createHash("sha256").update(
 /** Stands in for the crate's `ModelFiles`: keeps what is verified. */
 class FakeFiles implements FileSink {
   readonly verified = new Map<string, Buffer>();
-  #open: { path: string; sha256: string; chunks: Uint8Array[] } | undefined;
+  #open: { path: string; sha256: string | undefined; chunks: Uint8Array[] } | undefined;
 
-  open(path: string, _: number, sha256: string): void {
+  open(path: string, _: number | undefined, sha256: string | undefined): void {
     this.#open = { path, sha256, chunks: [] };
   }
 
@@ -81,8 +81,8 @@ describe("readModel from the host", () => {
     expect([...files.verified.keys()]).toEqual(["sub folder/config.json", "w.bin"]);
     expect(hashOf(files.verified.get("w.bin"))).toBe(hashOf(weights));
     const total = config.length + weights.length;
-    expect(progress[0]).toEqual({ bytesLoaded: 0, bytesFetched: 0 });
-    expect(progress.at(-1)).toEqual({ bytesLoaded: total, bytesFetched: total });
+    expect(progress[0]).toEqual({ bytesLoaded: 0, bytesFetched: 0, bytesTotal: total });
+    expect(progress.at(-1)).toEqual({ bytesLoaded: total, bytesFetched: total, bytesTotal: total });
     expect(hashOf(await caches.content(keyOf(weights)))).toBe(hashOf(weights));
   });
 
@@ -140,7 +140,8 @@ describe("readModel with the cache", () => {
     const { files, progress } = await read();
     expect(requests).toEqual([]);
     expect(hashOf(files.verified.get("w.bin"))).toBe(hashOf(weights));
-    expect(progress.at(-1)).toEqual({ bytesLoaded: config.length + weights.length, bytesFetched: 0 });
+    const total = config.length + weights.length;
+    expect(progress.at(-1)).toEqual({ bytesLoaded: total, bytesFetched: 0, bytesTotal: total });
   });
 
   it.each([

@@ -115,7 +115,11 @@ describe("Embedder.create", () => {
     const bytes = 25_008_064;
     FakeWorker.onRequest = (worker, { id }) => {
       for (const bytesLoaded of [0, bytes / 2, bytes]) {
-        worker.say({ id, kind: "progress", progress: { bytesLoaded, bytesFetched: bytesLoaded } });
+        worker.say({
+          id,
+          kind: "progress",
+          progress: { bytesLoaded, bytesFetched: bytesLoaded, bytesTotal: bytes },
+        });
       }
       const second = FakeWorker.started.length === 2;
       worker.say(second ? { id, kind: "done", result: loadedOn("cpu") } : failed(id, "gpu-self-test"));

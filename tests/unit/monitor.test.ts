@@ -4,13 +4,12 @@ import { type DownloadProgressEvent, watchDownload } from "../../web/src/monitor
 describe("watchDownload", () => {
   it("fires the events of the W3C Prompt API, with bytes besides", () => {
     const events: DownloadProgressEvent[] = [];
-    const report = watchDownload(
-      (monitor) => monitor.addEventListener("downloadprogress", (e) => events.push(e)),
-      8,
+    const report = watchDownload((monitor) =>
+      monitor.addEventListener("downloadprogress", (e) => events.push(e)),
     );
-    report(0);
-    report(2);
-    report(8);
+    report(0, 8);
+    report(2, 8);
+    report(8, 8);
     expect(
       events.map(({ type, loaded, total, lengthComputable }) => [type, loaded, total, lengthComputable]),
     ).toEqual([
@@ -29,32 +28,45 @@ describe("watchDownload", () => {
     const handler = vi.fn();
     const report = watchDownload((monitor) => {
       monitor.ondownloadprogress = handler;
-    }, 8);
-    report(4);
+    });
+    report(4, 8);
     expect(handler.mock.lastCall?.[0]).toMatchObject({ loaded: 0.5 });
   });
 
   it("never goes back", () => {
     const seen: number[] = [];
-    const report = watchDownload(
-      (monitor) => monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
-      4,
+    const report = watchDownload((monitor) =>
+      monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
     );
-    for (const bytes of [0, 2, 0, 1, 4, 4]) report(bytes);
+    for (const bytes of [0, 2, 0, 1, 4, 4]) report(bytes, 4);
     expect(seen).toEqual([0, 0.5, 1]);
   });
 
   it("is complete at once when there is nothing to load", () => {
     const seen: number[] = [];
-    const report = watchDownload(
-      (monitor) => monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
-      0,
+    const report = watchDownload((monitor) =>
+      monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
     );
-    report(0);
+    report(0, 0);
     expect(seen).toEqual([1]);
   });
 
+  it("is at 0 while the total is unknown, and at 1 in the end", () => {
+    const seen: unknown[] = [];
+    const report = watchDownload((monitor) =>
+      monitor.addEventListener("downloadprogress", (e) => seen.push([e.loaded, e.bytesLoaded])),
+    );
+    for (const bytes of [0, 5, 9]) report(bytes, Number.POSITIVE_INFINITY);
+    report(9, 9);
+    expect(seen).toEqual([
+      [0, 0],
+      [0, 5],
+      [0, 9],
+      [1, 9],
+    ]);
+  });
+
   it("does nothing without a monitor", () => {
-    expect(() => watchDownload(undefined, 1)(1)).not.toThrow();
+    expect(() => watchDownload(undefined)(1, 1)).not.toThrow();
   });
 });

@@ -1,13 +1,14 @@
 import { type Embeddings, toEmbeddings } from "./embeddings.js";
 import { InglenookError } from "./errors.js";
-import { type ModelManifest, totalBytes } from "./manifest.js";
-import { ModelLoader, type ModelWorker } from "./model-loader.js";
-import { resolveHost, resolveModel } from "./models.js";
+import type { ModelManifest } from "./manifest.js";
+import { ModelHost } from "./model-host.js";
+import { checkDevice, resolveHost, resolveModel } from "./models.js";
 import { type CreateMonitor, watchDownload } from "./monitor.js";
 import { findCached, openCache } from "./worker/cache.js";
 import { probeGpu } from "./worker/gpu-probe.js";
 import type { DeviceChoice, DeviceKind, EmbedProgress, Fallback } from "./worker/protocol.js";
 import { hasSimd, requireSimd } from "./worker/simd.js";
+import { startWorker } from "./worker-client.js";
 
 /** Which model, from where, and on what. */
 export interface EmbedderSource {
@@ -45,16 +46,17 @@ export class Embedder extends EventTarget {
   readonly model: string;
   /** Called, as are listeners of `devicechange`, after work has moved from the GPU to the CPU. */
   ondevicechange: ((event: Event) => void) | null = null;
-  readonly #loader: ModelLoader;
-  readonly #life = new AbortController();
-  #worker: ModelWorker;
-  #moving: Promise<void> | undefined;
+  readonly #host: ModelHost<"load">;
 
-  private constructor(loader: ModelLoader, worker: ModelWorker) {
+  private constructor(model: string, host: ModelHost<"load">) {
     super();
-    this.model = loader.source.manifest.id;
-    this.#loader = loader;
-    this.#worker = worker;
+    this.model = model;
+    this.#host = host;
+    host.onmove = () => {
+      const event = new Event("devicechange");
+      this.dispatchEvent(event);
+      this.ondevicechange?.(event);
+    };
   }
 
   /**
@@ -67,7 +69,7 @@ export class Embedder extends EventTarget {
     const { id, files } = resolveModel(model);
     if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
     const cache = await openCache();
-    const cached = await Promise.all(files.map((file) => findCached(cache, file)));
+    const cached = await Promise.all(files.map((file) => findCached(cache, file.sha256)));
     if (cached.every(Boolean)) return "available";
     return [...creating].some((other) => other.id === id) ? "downloading" : "downloadable";
   }
@@ -81,19 +83,17 @@ export class Embedder extends EventTarget {
   static async create(options: EmbedderOptions = {}): Promise<Embedder> {
     const { model, modelHost, device = "auto", monitor, signal } = options;
     signal?.throwIfAborted();
-    if (!["auto", "cpu", "webgpu"].includes(device)) {
-      throw new InglenookError(
-        "invalid-input",
-        `There is no device "${device}": it is "auto", "cpu" or "webgpu".`,
-      );
-    }
+    checkDevice(device);
     requireSimd();
     const manifest = resolveModel(model);
-    const onBytes = watchDownload(monitor, totalBytes(manifest));
-    const loader = new ModelLoader({ manifest, modelHost: resolveHost(modelHost), device }, onBytes);
+    const params = { manifest, modelHost: resolveHost(modelHost), device };
+    const onBytes = watchDownload(monitor);
     creating.add(manifest);
     try {
-      return new Embedder(loader, await loader.start(signal));
+      return new Embedder(
+        manifest.id,
+        await ModelHost.start({ kind: "load", params, startWorker, onBytes }, signal),
+      );
     } finally {
       creating.delete(manifest);
     }
@@ -101,27 +101,27 @@ export class Embedder extends EventTarget {
 
   /** Numbers in every vector. */
   get dimensions(): number {
-    return this.#worker.loaded.dimensions;
+    return this.#host.loaded.dimensions;
   }
 
   /** Tokens of a text that the model reads; what comes after is cut off. */
   get maxTokens(): number {
-    return this.#worker.loaded.maxTokens;
+    return this.#host.loaded.maxTokens;
   }
 
   /** Where the model runs now. */
   get device(): DeviceKind {
-    return this.#worker.loaded.device;
+    return this.#host.loaded.device;
   }
 
   /** Why it does not run on the GPU; `null` when it does, or when `device: "cpu"` was asked for. */
   get fallback(): Fallback | null {
-    return this.#worker.loaded.fallback;
+    return this.#host.loaded.fallback;
   }
 
   /** Bytes of model files that came over the network, and not from the cache. */
   get bytesFetched(): number {
-    return this.#loader.bytesFetched;
+    return this.#host.bytesFetched;
   }
 
   /**
@@ -134,45 +134,22 @@ export class Embedder extends EventTarget {
    *   demanded; the signal's reason when aborted
    */
   async embed(texts: readonly string[], { signal, onProgress }: EmbedOptions = {}): Promise<Embeddings> {
-    this.#life.signal.throwIfAborted();
+    this.#host.life.throwIfAborted();
     signal?.throwIfAborted();
     const params = { texts: checkedTexts(texts) };
     const options = { signal, onProgress: onProgress && rising(onProgress) };
-    while (params.texts.length > 0) {
-      const worker = this.#worker;
-      try {
-        const { vectors, truncated } = await worker.client.call("embed", params, options);
-        return toEmbeddings(vectors, worker.loaded.dimensions, truncated);
-      } catch (error) {
-        const fallback = this.#loader.fallbackFor(error);
-        if (!fallback) throw error;
-        await unlessAborted(this.#leave(worker, fallback), signal);
-      }
+    if (params.texts.length > 0) {
+      return this.#host.run(async ({ client, loaded }) => {
+        const { vectors, truncated } = await client.call("embed", params, options);
+        return toEmbeddings(vectors, loaded.dimensions, truncated);
+      }, signal);
     }
     return toEmbeddings(new Float32Array(), this.dimensions, []);
   }
 
   /** Ends the worker and gives its memory back. Pending and later calls reject with `destroyed`. */
   destroy(): void {
-    const error = new InglenookError("destroyed", "The embedder was destroyed.");
-    this.#life.abort(error);
-    this.#worker.client.die(error);
-  }
-
-  /** Moves from a worker whose GPU has failed; of several calls that fail together, the first moves for all. */
-  async #leave(worker: ModelWorker, fallback: Fallback): Promise<void> {
-    if (this.#worker !== worker) return;
-    this.#moving ??= this.#moveToCpu(fallback).finally(() => {
-      this.#moving = undefined;
-    });
-    await this.#moving;
-  }
-
-  async #moveToCpu(fallback: Fallback): Promise<void> {
-    this.#worker = await this.#loader.startOnCpu(fallback, this.#life.signal);
-    const event = new Event("devicechange");
-    this.dispatchEvent(event);
-    this.ondevicechange?.(event);
+    this.#host.end(new InglenookError("destroyed", "The embedder was destroyed."));
   }
 }
 
@@ -190,13 +167,4 @@ function rising(onProgress: (progress: EmbedProgress) => void): (progress: Embed
     most = progress.done;
     onProgress(progress);
   };
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort);
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -13,8 +13,10 @@ export interface ModelManifest {
   /** The model's name, and its folder on the host. */
   id: string;
   files: readonly ModelFile[];
-  /** Tokens of a text that are read; less than the files allow, where the model was trained on less. */
+  /** Of embedding models: tokens of a text that are read; less than the files allow, where trained on less. */
   maxTokens?: number | undefined;
+  /** Of language models: tokens of prompt and answer together. */
+  contextWindow?: number | undefined;
 }
 
 /** The sum of the lengths of a model's files. */

@@ -1,20 +1,22 @@
-import type { ModelManifest } from "./manifest.js";
 import { fallbackOf } from "./worker/gpu-probe.js";
-import type { DeviceChoice, Fallback, Loaded } from "./worker/protocol.js";
-import { startWorker, WorkerClient } from "./worker-client.js";
+import type { DeviceChoice, Fallback, Requests } from "./worker/protocol.js";
+import { WorkerClient, type WorkerPort } from "./worker-client.js";
+
+/** The requests that load a model. */
+export type LoadKind = "load" | "chat-load";
 
 /** A worker with a model in it. */
-export interface ModelWorker {
+export interface ModelWorker<K extends LoadKind> {
   client: WorkerClient;
-  loaded: Loaded;
+  loaded: Requests[K]["result"];
 }
 
-/** What to load. */
-export interface ModelSource {
-  manifest: ModelManifest;
-  /** Absolute, ending in a slash. */
-  modelHost: string;
-  device: DeviceChoice;
+/** What to load, and into what. */
+export interface ModelSource<K extends LoadKind> {
+  kind: K;
+  params: Requests[K]["params"];
+  startWorker(): WorkerPort;
+  onBytes(bytesLoaded: number, bytesTotal: number): void;
 }
 
 /**
@@ -23,21 +25,19 @@ export interface ModelSource {
  * A wasm instance never gives memory back, and after a failure it cannot be trusted: so the CPU takes over in
  * a new worker, once the old one has ended.
  */
-export class ModelLoader {
-  readonly source: ModelSource;
+export class ModelLoader<K extends LoadKind> {
   /** Bytes of model files that came over the network, for all workers together. */
   bytesFetched = 0;
-  readonly #onBytes: (bytesLoaded: number) => void;
+  readonly #source: ModelSource<K>;
 
-  constructor(source: ModelSource, onBytes: (bytesLoaded: number) => void) {
-    this.source = source;
-    this.#onBytes = onBytes;
+  constructor(source: ModelSource<K>) {
+    this.#source = source;
   }
 
   /** Loads the model on the chosen device, or on the CPU if the GPU fails and that is allowed. */
-  async start(signal: AbortSignal | undefined): Promise<ModelWorker> {
+  async start(signal: AbortSignal | undefined): Promise<ModelWorker<K>> {
     try {
-      return await this.#startOn(this.source.device, signal);
+      return await this.#startOn(this.#source.params.device, signal);
     } catch (error) {
       const fallback = this.fallbackFor(error);
       if (!fallback) throw error;
@@ -45,7 +45,7 @@ export class ModelLoader {
     }
   }
 
-  async startOnCpu(fallback: Fallback, signal: AbortSignal | undefined): Promise<ModelWorker> {
+  async startOnCpu(fallback: Fallback, signal: AbortSignal | undefined): Promise<ModelWorker<K>> {
     const worker = await this.#startOn("cpu", signal);
     worker.loaded.fallback = fallback;
     return worker;
@@ -53,21 +53,22 @@ export class ModelLoader {
 
   /** Why `error` moves the model to the CPU; `null` when it is no failure of the GPU, or the GPU was demanded. */
   fallbackFor(error: unknown): Fallback | null {
-    return this.source.device === "auto" ? fallbackOf(error) : null;
+    return this.#source.params.device === "auto" ? fallbackOf(error) : null;
   }
 
-  async #startOn(device: DeviceChoice, signal: AbortSignal | undefined): Promise<ModelWorker> {
+  async #startOn(device: DeviceChoice, signal: AbortSignal | undefined): Promise<ModelWorker<K>> {
+    const { kind, params, startWorker, onBytes } = this.#source;
     const client = new WorkerClient(startWorker());
     const before = this.bytesFetched;
     try {
       const loaded = await client.call(
-        "load",
-        { ...this.source, device },
+        kind,
+        { ...params, device },
         {
           signal,
-          onProgress: ({ bytesLoaded, bytesFetched }) => {
+          onProgress: ({ bytesLoaded, bytesFetched, bytesTotal }) => {
             this.bytesFetched = before + bytesFetched;
-            this.#onBytes(bytesLoaded);
+            onBytes(bytesLoaded, bytesTotal);
           },
         },
       );

@@ -11,18 +11,26 @@ import {
 } from "../../models/manifests/all-minilm-l6-v2-q8_0.json";
 import { InglenookError } from "./errors.js";
 import type { ModelFile, ModelManifest } from "./manifest.js";
+import type { DeviceChoice } from "./worker/protocol.js";
 
 const BUNDLED: readonly ModelManifest[] = [
   { id: q8Id, files: q8Files, maxTokens: q8MaxTokens },
   { id: f32Id, files: f32Files, maxTokens: f32MaxTokens },
 ];
 
-/** The manifest of `model`: a bundled name, or the application's own manifest, checked. */
-export function resolveModel(model: string | ModelManifest = q8Id): ModelManifest {
+/**
+ * The manifest of `model`: a name of one of `bundled`, or the application's own manifest, checked. The first of
+ * `bundled` is the default.
+ */
+export function resolveModel(
+  model?: string | ModelManifest,
+  bundled: readonly ModelManifest[] = BUNDLED,
+): ModelManifest {
+  if (model === undefined) return { ...(bundled[0] as ModelManifest) };
   if (typeof model !== "string") return checked(model);
-  const manifest = BUNDLED.find(({ id }) => id === model);
+  const manifest = bundled.find(({ id }) => id === model);
   if (manifest) return { ...manifest };
-  const names = BUNDLED.map(({ id }) => id).join(", ");
+  const names = bundled.map(({ id }) => id).join(", ");
   throw new InglenookError("unknown-model", `There is no model named "${model}"; there are ${names}.`, {
     detail: model,
   });
@@ -39,6 +47,13 @@ export function resolveHost(modelHost: string | URL = "models/"): string {
   }
 }
 
+/** @throws {@link InglenookError} `invalid-input` where there is no such device */
+export function checkDevice(device: DeviceChoice): void {
+  if (["auto", "cpu", "webgpu"].includes(device)) return;
+  const message = `There is no device "${device}": it is "auto", "cpu" or "webgpu".`;
+  throw new InglenookError("invalid-input", message);
+}
+
 // Names become part of an address: no empty, `.` or `..` segment may lead out of the model's folder.
 const SAFE_PATH = /^(?!\.{1,2}(\/|$))[^/\\]+(\/(?!\.{1,2}(\/|$))[^/\\]+)*$/;
 
@@ -51,9 +66,11 @@ const isFile = (file: Partial<ModelFile> | null) =>
 
 /** The application's manifest, if it is sound, with nothing but what the worker reads. */
 function checked(manifest: ModelManifest): ModelManifest {
-  const { id, files, maxTokens } = Object(manifest) as ModelManifest;
-  if (isPath(id) && Array.isArray(files) && files.length > 0 && files.every(isFile) && isLimit(maxTokens)) {
-    return { id, maxTokens, files: files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 })) };
+  const { id, files, maxTokens, contextWindow } = Object(manifest) as ModelManifest;
+  const isSound = isPath(id) && Array.isArray(files) && files.length > 0 && files.every(isFile);
+  if (isSound && isLimit(maxTokens) && isLimit(contextWindow)) {
+    const copies = files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }));
+    return { id, maxTokens, contextWindow, files: copies };
   }
   throw new InglenookError("invalid-input", "The model manifest is not well-formed.");
 }

@@ -7,7 +7,7 @@ export class DownloadProgressEvent extends Event {
   readonly lengthComputable = true;
   /** Bytes of model files read so far. */
   readonly bytesLoaded: number;
-  /** Bytes of all model files. */
+  /** Bytes of all model files; Infinity where the host does not say, and then `loaded` is 0 until the end. */
   readonly bytesTotal: number;
 
   constructor(bytesLoaded: number, bytesTotal: number) {
@@ -41,15 +41,16 @@ export interface CreateMonitor extends EventTarget {
  */
 export function watchDownload(
   monitor: ((monitor: CreateMonitor) => void) | undefined,
-  bytesTotal: number,
-): (bytesLoaded: number) => void {
+): (bytesLoaded: number, bytesTotal: number) => void {
   if (!monitor) return () => {};
   const target = Object.assign(new EventTarget(), { ondownloadprogress: null }) as CreateMonitor;
   let last = -1;
+  let wasOver = false;
   monitor(target);
-  return (bytesLoaded) => {
-    if (bytesLoaded <= last) return;
-    last = bytesLoaded;
+  return (bytesLoaded, bytesTotal) => {
+    const isOver = bytesLoaded >= bytesTotal;
+    if (bytesLoaded < last || (bytesLoaded === last && isOver === wasOver)) return;
+    [last, wasOver] = [bytesLoaded, isOver];
     const event = new DownloadProgressEvent(bytesLoaded, bytesTotal);
     target.dispatchEvent(event);
     target.ondownloadprogress?.(event);

@@ -20,10 +20,17 @@ interface Pending {
   onProgress: ((progress: never) => void) | undefined;
 }
 
-/** Starts the package's worker. */
+/** Starts the worker of embedders and indices. */
 export function startWorker(): WorkerPort {
+  return started(
+    () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "inglenook" }),
+  );
+}
+
+/** What `start` gives, which has to contain the whole `new Worker(new URL(…))` for bundlers to find it. */
+export function started(start: () => WorkerPort): WorkerPort {
   try {
-    return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "inglenook" });
+    return start();
   } catch (cause) {
     throw new InglenookError("worker", "The worker could not be started.", { cause });
   }

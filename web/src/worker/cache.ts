@@ -1,14 +1,15 @@
-import type { ModelFile } from "../manifest.js";
-
 const CACHE_NAME = "inglenook-v1";
 
-// Keyed by content: the same file from another host, or of another model, is the same entry. A Cache wants
-// an http address as its key; this one can exist nowhere.
-const keyOf = ({ sha256 }: ModelFile) => `https://inglenook.invalid/${sha256}`;
+// An entry is named by its SHA-256: the same file from another host, or of another model, is the same entry. A
+// Cache wants an http address as its key; this one can exist nowhere.
+const keyOf = (entry: string) => `https://inglenook.invalid/${entry}`;
 
 // Firefox keeps what has arrived of an entry when the page is closed in the middle. So an entry counts only
 // beside a second one, which is written last.
-const sealOf = (file: ModelFile) => `${keyOf(file)}?complete`;
+const sealOf = (entry: string) => `${keyOf(entry)}?complete`;
+
+/** The entry of a file of which nothing but its address is known. */
+export const entryOfUrl = (url: string) => `url/${encodeURIComponent(url)}`;
 
 /** The browser's store for model files; `undefined` where there is none, and then one goes without. */
 export async function openCache(): Promise<Cache | undefined> {
@@ -16,14 +17,18 @@ export async function openCache(): Promise<Cache | undefined> {
   return globalThis.caches?.open(CACHE_NAME).catch(() => undefined);
 }
 
-/** The stored answer that holds `file`. It was verified when it was stored, and must be verified again. */
-export async function findCached(cache: Cache | undefined, file: ModelFile): Promise<Response | undefined> {
-  const sealed = await cache?.match(sealOf(file)).catch(() => undefined);
-  return sealed && cache?.match(keyOf(file)).catch(() => undefined);
+/** The stored answer that holds `entry`. It was verified when it was stored, and must be verified again. */
+export async function findCached(cache: Cache | undefined, entry: string): Promise<Response | undefined> {
+  return (await findSeal(cache, entry)) && cache?.match(keyOf(entry)).catch(() => undefined);
 }
 
-export async function deleteCached(cache: Cache | undefined, file: ModelFile): Promise<void> {
-  for (const key of [sealOf(file), keyOf(file)]) await cache?.delete(key).catch(() => false);
+/** What was written when `entry` was complete: what `commit` was given. */
+export async function findSeal(cache: Cache | undefined, entry: string): Promise<Response | undefined> {
+  return cache?.match(sealOf(entry)).catch(() => undefined);
+}
+
+export async function deleteCached(cache: Cache | undefined, entry: string): Promise<void> {
+  for (const key of [sealOf(entry), keyOf(entry)]) await cache?.delete(key).catch(() => false);
 }
 
 /**
@@ -33,17 +38,17 @@ export async function deleteCached(cache: Cache | undefined, file: ModelFile): P
  */
 export class CacheWriter {
   readonly #cache: Cache;
-  readonly #file: ModelFile;
+  readonly #entry: string;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #stored: Promise<boolean>;
   #failed = false;
 
-  constructor(cache: Cache, file: ModelFile) {
+  constructor(cache: Cache, entry: string) {
     const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>>();
     this.#cache = cache;
-    this.#file = file;
+    this.#entry = entry;
     this.#writer = writable.getWriter();
-    this.#stored = cache.put(keyOf(file), new Response(readable)).then(
+    this.#stored = cache.put(keyOf(entry), new Response(readable)).then(
       () => true,
       () => {
         this.#failed = true;
@@ -57,9 +62,10 @@ export class CacheWriter {
     if (!this.#failed) await Promise.race([this.#writer.write(chunk), this.#stored]).catch(() => {});
   }
 
-  async commit(): Promise<void> {
+  /** `note` is kept with the entry, for `findSeal`. */
+  async commit(note = ""): Promise<void> {
     this.#writer.close().catch(() => {});
-    if (await this.#stored) await this.#cache.put(sealOf(this.#file), new Response()).catch(() => {});
+    if (await this.#stored) await this.#cache.put(sealOf(this.#entry), new Response(note)).catch(() => {});
   }
 
   abort(): void {

@@ -1,12 +1,12 @@
 import type { ErrorCode } from "../error-code.js";
 import { InglenookError } from "../errors.js";
-import type { ModelFile, ModelManifest } from "../manifest.js";
+import { type ModelFile, type ModelManifest, totalBytes } from "../manifest.js";
 import { CacheWriter, deleteCached, findCached, openCache } from "./cache.js";
 import type { LoadProgress } from "./protocol.js";
 
-/** Where the bytes go: in order, file by file. `close` throws unless length and hash are right. */
+/** Where the bytes go: in order, file by file. `close` throws unless length and hash are right, where known. */
 export interface FileSink {
-  open(path: string, bytes: number, sha256: string): void;
+  open(path: string, bytes: number | undefined, sha256: string | undefined): void;
   push(chunk: Uint8Array): void;
   close(): void;
 }
@@ -22,10 +22,12 @@ export async function readModel(
   onProgress: (progress: LoadProgress) => void,
 ): Promise<void> {
   const cache = await openCache();
+  const bytesTotal = totalBytes(manifest);
   let before = 0;
   let bytesFetched = 0;
   for (const file of manifest.files) {
-    const report = (received: number) => onProgress({ bytesLoaded: before + received, bytesFetched });
+    const report = (received: number) =>
+      onProgress({ bytesLoaded: before + received, bytesFetched, bytesTotal });
     report(0);
     if (!(await readCached(cache, file, sink, report))) {
       await readFetched(cache, file, addressOf(manifest, modelHost, file), sink, (received, chunk) => {
@@ -36,6 +38,9 @@ export async function readModel(
     before += file.bytes;
   }
 }
+
+/** A file, as far as it is known. */
+export type ExpectedFile = Pick<ModelFile, "path"> & Partial<ModelFile>;
 
 /** Called with the number of bytes received so far and the newest of them; awaited before more are read. */
 type OnChunk = (received: number, chunk: Uint8Array) => unknown;
@@ -51,14 +56,14 @@ async function readCached(
   sink: FileSink,
   onChunk: OnChunk,
 ): Promise<boolean> {
-  const body = (await findCached(cache, file))?.body;
+  const body = (await findCached(cache, file.sha256))?.body;
   if (!body) return false;
   try {
     await pour(body, file, sink, onChunk);
     return true;
   } catch (error) {
     if (!CORRUPT.has((error as InglenookError)?.code)) throw error;
-    await deleteCached(cache, file);
+    await deleteCached(cache, file.sha256);
     return false;
   }
 }
@@ -73,10 +78,24 @@ async function readFetched(
   sink: FileSink,
   onChunk: OnChunk,
 ): Promise<void> {
-  const body = await request(url, cache !== undefined);
-  const store = cache && new CacheWriter(cache, file);
+  const response = await request(url, cache !== undefined);
+  await pourAndStore(response, cache, file.sha256, file, sink, onChunk);
+}
+
+/** Streams an answer into the sink and, as `entry`, into the cache. */
+export async function pourAndStore(
+  response: Response,
+  cache: Cache | undefined,
+  entry: string,
+  file: ExpectedFile,
+  sink: FileSink,
+  onChunk: OnChunk,
+): Promise<void> {
+  const store = cache && new CacheWriter(cache, entry);
+  let bytes = 0;
   try {
-    await pour(body, file, sink, (received, chunk) => {
+    await pour(response.body ?? new Blob().stream(), file, sink, (received, chunk) => {
+      bytes = received;
       onChunk(received, chunk);
       return store?.write(chunk);
     });
@@ -84,11 +103,11 @@ async function readFetched(
     store?.abort();
     throw error;
   }
-  await store?.commit();
+  await store?.commit(`${bytes}`);
 }
 
 /** Asks for a file; the answer must be a success, and no web page. */
-async function request(url: string, cached: boolean): Promise<ReadableStream<Uint8Array>> {
+export async function request(url: string, cached: boolean): Promise<Response> {
   const response = await fetch(url, {
     // Kept once, in our own cache.
     cache: cached ? "no-store" : "default",
@@ -102,17 +121,18 @@ async function request(url: string, cached: boolean): Promise<ReadableStream<Uin
   if (response.headers.get("content-type")?.startsWith("text/html")) {
     throw new InglenookError("not-weights", "The model host answered with a web page.", { detail: url });
   }
-  return response.body ?? new Blob().stream();
+  return response;
 }
 
-/** Streams `body` into the sink: exactly the file's bytes with the right hash, or a typed error. */
-async function pour(
+/** Streams `body` into the sink: exactly the file's bytes with the right hash, where known, or a typed error. */
+export async function pour(
   body: ReadableStream<Uint8Array>,
-  file: ModelFile,
+  file: ExpectedFile,
   sink: FileSink,
   onChunk: OnChunk,
 ): Promise<void> {
   const reader = body.getReader();
+  const { bytes = Number.POSITIVE_INFINITY } = file;
   let received = 0;
   try {
     sink.open(file.path, file.bytes, file.sha256);
@@ -122,15 +142,15 @@ async function pour(
       });
       if (done) break;
       received += value.length;
-      if (received > file.bytes) {
-        throw new InglenookError("size-mismatch", `${file.path} is longer than its ${file.bytes} bytes.`, {
+      if (received > bytes) {
+        throw new InglenookError("size-mismatch", `${file.path} is longer than its ${bytes} bytes.`, {
           detail: file.path,
         });
       }
       sink.push(value);
       await onChunk(received, value);
     }
-    if (received < file.bytes) throw incomplete(file, received);
+    if (file.bytes && received < file.bytes) throw incomplete(file, received);
     sink.close();
   } catch (error) {
     reader.cancel(error).catch(() => {});
@@ -138,7 +158,7 @@ async function pour(
   }
 }
 
-function incomplete(file: ModelFile, received: number, cause?: unknown): InglenookError {
-  const message = `${file.path} ended after ${received} of ${file.bytes} bytes.`;
-  return new InglenookError("incomplete-download", message, { detail: file.path, cause });
+function incomplete({ path, bytes }: ExpectedFile, received: number, cause?: unknown): InglenookError {
+  const message = `${path} ended after ${received}${bytes === undefined ? "" : ` of ${bytes}`} bytes.`;
+  return new InglenookError("incomplete-download", message, { detail: path, cause });
 }

@@ -44,10 +44,14 @@ export interface SearchHit {
   score: number;
 }
 
-/** What a loaded model says of itself. */
-export interface Loaded {
+/** Where a model was loaded. */
+export interface Placed {
   device: DeviceKind;
   fallback: Fallback | null;
+}
+
+/** What a loaded embedding model says of itself. */
+export interface Loaded extends Placed {
   dimensions: number;
   maxTokens: number;
 }
@@ -56,6 +60,8 @@ export interface Loaded {
 export interface LoadProgress {
   bytesLoaded: number;
   bytesFetched: number;
+  /** Infinity while nobody has said how many there are. */
+  bytesTotal: number;
 }
 
 /** Texts embedded. */
@@ -63,6 +69,71 @@ export interface EmbedProgress {
   done: number;
   total: number;
 }
+
+/** One message of a conversation, as the model is given it. */
+export interface ChatMessage {
+  role: "system" | "user" | "assistant";
+  content: string;
+}
+
+/** Where the bytes of a language model are. */
+export type ChatSource =
+  | { kind: "manifest"; manifest: ModelManifest; modelHost: string }
+  /** The address of one GGUF file. */
+  | { kind: "url"; url: string }
+  /** A GGUF file in the application's hands. */
+  | { kind: "file"; file: Blob; name: string };
+
+/** What a loaded language model says of itself. */
+export interface ChatLoaded extends Placed {
+  /** Tokens of prompt and answer together. */
+  contextWindow: number;
+}
+
+/** How an answer is chosen; what is left out has the engine's default. */
+export interface Sampling {
+  temperature?: number | undefined;
+  topK?: number | undefined;
+  topP?: number | undefined;
+  minP?: number | undefined;
+  repetitionPenalty?: number | undefined;
+  presencePenalty?: number | undefined;
+  frequencyPenalty?: number | undefined;
+  seed?: number | undefined;
+  stop?: string[] | undefined;
+  maxTokens?: number | undefined;
+}
+
+/** Whether and how a conversation is to be answered. */
+export interface ChatOptions extends Sampling {
+  /** `false`: the messages are only read. */
+  generate: boolean;
+  /** What the answer begins with; it is not given again. */
+  prefix?: string | undefined;
+}
+
+/** What was done for an answer. */
+export interface ChatFinish {
+  reason: "end" | "stop" | "max-tokens" | "context-full" | "appended";
+  /** Tokens of the conversation without the answer. */
+  promptTokens: number;
+  /** Those of them that the session had read before. */
+  reusedTokens: number;
+  generatedTokens: number;
+  /** From the request's arrival to the first token, waiting included. */
+  firstTokenMs: number;
+  /** Time in which the prompt was read, up to the first token. */
+  prefillMs: number;
+  /** Time in which the other tokens were made. */
+  decodeMs: number;
+}
+
+/** What happens while a conversation is answered. */
+export type ChatProgress =
+  /** The answer goes on; it has this many tokens. */
+  | { text: string; tokens: number }
+  /** The oldest messages that may be left out, so many of them, no longer fit. Comes first, if at all. */
+  | { dropped: number };
 
 /** Every request: its parameters, its result, and what its `progress` messages carry. */
 export interface Requests {
@@ -76,6 +147,32 @@ export interface Requests {
     /** `vectors`: texts × dimensions f32, transferred. `truncated`: indices of texts that were cut. */
     result: { vectors: Float32Array<ArrayBuffer>; truncated: Uint32Array };
     progress: EmbedProgress;
+  };
+  "chat-load": {
+    params: { source: ChatSource; device: DeviceChoice; contextWindow: number | undefined };
+    result: ChatLoaded;
+    progress: LoadProgress;
+  };
+  /** Sessions are numbered by the page, and begin with their first request. */
+  "chat-prompt": {
+    params: {
+      session: number;
+      messages: readonly ChatMessage[];
+      /** How many of the messages, from the first, are never left out. */
+      keep: number;
+      options: ChatOptions;
+    };
+    result: ChatFinish;
+    progress: ChatProgress;
+  };
+  /** Gives the session `to` what `session` has read. */
+  "chat-fork": { params: { session: number; to: number }; result: undefined; progress: never };
+  "chat-close": { params: { session: number }; result: undefined; progress: never };
+  /** The result is in tokens. */
+  "chat-count": {
+    params: { messages: readonly ChatMessage[]; generate: boolean };
+    result: number;
+    progress: never;
   };
   "index-open": { params: { dimensions: number }; result: undefined; progress: never };
   /** `vectors`: n × dimensions f32, transferred. The result is the new size. */
