@@ -4,10 +4,10 @@ import { parseCase, SUITES } from "./suites.mjs";
 
 export const USAGE = `usage: npm run bench -- SUITE [options]
   SUITE              ${Object.keys(SUITES).join(" | ")}
-  --cases 16x1,…     tokens × batch
+  --cases 16x1,…     tokens × batch; of chat: prefillTOKENS, decodeTOKENS
   --rounds N         samples for each case and library
   --libs a,b         libraries to run
-  --no-load          leave out load time, memory and download size
+  --no-load          leave out load time and memory
   --json FILE        write the rows
   --report FILE      write the printed report`;
 
@@ -28,7 +28,7 @@ export function parseCommand(args) {
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
     throw new Error("--rounds wants a whole number");
-  const cases = values.cases?.split(",").map((name) => parseCase(name).name);
+  const cases = values.cases?.split(",").map((name) => parseCase(suite, name).name);
   const libraries = values.libs?.split(",") ?? SUITES[suite].libraries;
   const stranger = libraries.find((lib) => !SUITES[suite].libraries.includes(lib));
   if (stranger) throw new Error(`no library ${stranger}`);

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 
 export const BENCH = dirname(fileURLToPath(import.meta.url));
 export const ROOT = resolve(BENCH, "../..");
-export const MODEL = "all-minilm-l6-v2";
 
 export const PACKAGE = join(ROOT, "web/dist");
 export const WEIGHTS = join(ROOT, "models/weights");
+export const MANIFESTS = join(ROOT, "models/manifests");
 export const MODULES = join(BENCH, "node_modules");
 export const CACHE = join(ROOT, "target/bench");
 export const PEER_MODELS = join(CACHE, "models");

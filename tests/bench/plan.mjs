@@ -3,13 +3,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openPage } from "./browser.mjs";
 import { describeMachine } from "./machine.mjs";
-import { MODEL, MODULES, ROOT } from "./paths.mjs";
+import { MODULES, ROOT } from "./paths.mjs";
 import { parseCase, SUITES } from "./suites.mjs";
 
 const FOLDERS = {
   inglenook: ROOT,
   "transformers.js": join(MODULES, "@huggingface/transformers"),
   "onnxruntime-web": join(MODULES, "onnxruntime-web"),
+  "wllama-2": join(MODULES, "wllama-2"),
+  "wllama-3": join(MODULES, "wllama-3"),
 };
 
 function versionOf(lib) {
@@ -38,7 +40,7 @@ export async function planRun(command, url) {
   const usual = adapter.software ? { ...suite, ...suite.software } : suite;
   return {
     suite: command.suite,
-    model: MODEL,
+    model: suite.model,
     device: suite.device,
     dtype: suite.dtype,
     threads: suite.threads,
@@ -46,7 +48,7 @@ export async function planRun(command, url) {
     adapter: adapter.name,
     software: adapter.software,
     rounds: command.rounds ?? usual.rounds,
-    cases: (command.cases ?? usual.cases).map(parseCase),
+    cases: (command.cases ?? usual.cases).map((name) => parseCase(command.suite, name)),
     libraries: command.libraries,
     load: command.load,
     versions: Object.fromEntries(command.libraries.map((lib) => [lib, versionOf(lib)])),

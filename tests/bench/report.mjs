@@ -4,6 +4,9 @@ const UNITS = {
   time_per_text_ms: "ms",
   cpu_per_text_ms: "ms",
   load_ms: "ms",
+  first_token_ms: "ms",
+  tokens_per_s: "tokens/s",
+  cpu_ms: "ms",
   peak_rss_mb: "MB",
   download_mb: "MB",
 };
@@ -11,6 +14,7 @@ const UNITS = {
 export class Report {
   #samples = new Map();
   #agreements = new Map();
+  #answers = new Map();
   troubles = [];
 
   sample(wanted, lib, metric, value) {
@@ -19,9 +23,22 @@ export class Report {
     this.#samples.get(key).push(value);
   }
 
-  /** Records the lowest cosine of a library's vectors to those of `reference`. */
-  agreement(wanted, lib, reference, cosine) {
-    this.#agreements.set(JSON.stringify([wanted, lib]), { reference, cosine });
+  /** Records how far a library agrees with `reference`: the lowest cosine, or the characters of an answer in common. */
+  agreement(wanted, lib, reference, measure) {
+    this.#agreements.set(JSON.stringify([wanted, lib]), { reference, measure });
+  }
+
+  /** Records what a library wrote; each of its answers has to be the same. */
+  answer(wanted, lib, text) {
+    const key = JSON.stringify([wanted, lib]);
+    const earlier = this.#answers.get(key);
+    if (earlier !== undefined && earlier !== text)
+      this.wrong(wanted, lib, "it answered the same prompt differently");
+    this.#answers.set(key, text);
+  }
+
+  answerOf(wanted, lib) {
+    return this.#answers.get(JSON.stringify([wanted, lib]));
   }
 
   /** A library that threw. */

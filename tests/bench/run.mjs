@@ -5,26 +5,15 @@ import { parseCommand, USAGE } from "./command.mjs";
 import { loadNow } from "./machine.mjs";
 import { PACKAGE } from "./paths.mjs";
 import { Report } from "./report.mjs";
-import { fetchWeights, installPeers, preparePeerModel } from "./setup.mjs";
+import { fetchWeights, installPeers } from "./setup.mjs";
+import { SUITES } from "./suites.mjs";
 import { render } from "./tables.mjs";
 
 /** Why each library that cannot run cannot, by name. */
-function findObstacles(libraries) {
-  const peers = preparePeerModel();
+function findObstacles(libraries, peers) {
   const ours = existsSync(join(PACKAGE, "index.js")) ? null : "the package is not built: npm run build";
   const obstacles = libraries.map((lib) => [lib, lib === "inglenook" ? ours : peers]);
   return new Map(obstacles.filter(([, reason]) => reason));
-}
-
-async function measure(run, server, report) {
-  const { loadTokenizer, textsOf } = await import("./texts.mjs");
-  const { measureEmbed } = await import("./measure-embed.mjs");
-  const { measureLoad } = await import("./measure-load.mjs");
-  const tokenizer = loadTokenizer();
-  const texts = ({ tokens, batch }) => textsOf(tokenizer, tokens, batch);
-  await measureEmbed({ run, url: server.url, texts, report });
-  if (run.load) await measureLoad({ run, server, texts, report });
-  run.machine.loadAfter = loadNow();
 }
 
 function save(file, text) {
@@ -35,19 +24,23 @@ function save(file, text) {
 
 /** Runs the suite, prints it, and returns whether every library ran and agreed. */
 async function main(command) {
+  const { kind, model } = SUITES[command.suite];
   installPeers();
-  fetchWeights();
-  const obstacles = findObstacles(command.libraries);
-  const report = new Report();
-  for (const [lib, reason] of obstacles) report.failed("load", lib, reason);
+  fetchWeights(model);
+  // What these import is installed by now.
+  const { measure, PAGE, preparePeers, sections } = await import(`./${kind}/suite.mjs`);
   const { planRun } = await import("./plan.mjs");
   const { startServer } = await import("./server.mjs");
-  const server = await startServer();
+  const obstacles = findObstacles(command.libraries, preparePeers(model));
+  const report = new Report();
+  for (const [lib, reason] of obstacles) report.failed("load", lib, reason);
+  const server = await startServer(PAGE);
   try {
     const run = await planRun(command, server.url);
     run.runnable = run.libraries.filter((lib) => !obstacles.has(lib));
     await measure(run, server, report);
-    const printed = render(run, report);
+    run.machine.loadAfter = loadNow();
+    const printed = render(run, sections(run, report), report);
     console.log(printed);
     save(command.json, `${JSON.stringify(report.rows(run), null, 2)}\n`);
     save(command.report, printed);

@@ -26,8 +26,8 @@ function resolveFile(url) {
   return directory && join(directory, ...rest);
 }
 
-/** Starts serving; `requested` collects the files sent since it was last cleared. */
-export async function startServer() {
+/** Starts serving; `url` is that of `page`, and `requested` collects the files sent since it was last cleared. */
+export async function startServer(page) {
   const requested = new Set();
   const server = createServer((request, response) => {
     const file = resolveFile(request.url);
@@ -42,7 +42,7 @@ export async function startServer() {
     createReadStream(file).pipe(response);
   });
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${server.address().port}/page/index.html`;
+  const url = `http://127.0.0.1:${server.address().port}/page/${page}`;
   const close = () => {
     server.closeAllConnections();
     server.close();

@@ -1,17 +1,8 @@
-// Makes what the benchmark needs and the repository does not hold: the peers' packages, and the peers' model.
+// Brings what the benchmark needs and the repository does not hold: the peers' packages, and weights.
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { BENCH, CACHE, MODEL, MODULES, PEER_MODELS, ROOT, WEIGHTS } from "./paths.mjs";
+import { BENCH, MANIFESTS, MODULES, ROOT, WEIGHTS } from "./paths.mjs";
 
 /** Installs the peers once; their install scripts fetch binaries that a browser never runs, so they stay off. */
 export function installPeers() {
@@ -26,56 +17,14 @@ export function installPeers() {
   if (npm.status !== 0) throw new Error("npm ci failed in tests/bench");
 }
 
+/** What a model consists of, as its manifest says. */
+export function readManifest(model) {
+  return JSON.parse(readFileSync(join(MANIFESTS, `${model}.json`), "utf8"));
+}
+
 /** Has the weights fetched and verified, as `npm run models` does. */
-export function fetchWeights() {
-  if (existsSync(join(WEIGHTS, MODEL, "model.safetensors"))) return;
-  const fetch = spawnSync("node", [join(ROOT, "models/fetch.mjs"), MODEL], { cwd: ROOT, stdio: "inherit" });
-  if (fetch.status !== 0) throw new Error(`the weights of ${MODEL} could not be fetched`);
-}
-
-/**
- * Makes the peers' model folder from the same weights: model.onnx, tokenizer and configuration.
- * Returns null, or the reason why the peers cannot run.
- */
-export function preparePeerModel() {
-  const source = join(WEIGHTS, MODEL);
-  const target = join(PEER_MODELS, MODEL);
-  mkdirSync(join(target, "onnx"), { recursive: true });
-  for (const name of ["config.json", "tokenizer.json"]) copyFileSync(join(source, name), join(target, name));
-  writeFileSync(join(target, "tokenizer_config.json"), JSON.stringify({ tokenizer_class: "BertTokenizer" }));
-  return exportOnnx(source, join(target, "onnx/model.onnx"));
-}
-
-function exportOnnx(source, output) {
-  const script = join(BENCH, "export_onnx.py");
-  const stamp = `${output}.stamp`;
-  const wanted = fingerprint([script, join(source, "model.safetensors")]);
-  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return null;
-  const python = pythonWithTorch();
-  if (!python) return "the peers' ONNX file is made with torch, which could not be installed: set PYTHON";
-  console.error("bench: exporting the ONNX file for the peers (once)");
-  const run = spawnSync(python, [script, source, `${output}.part`], { encoding: "utf8" });
-  if (run.status !== 0) return `export_onnx.py failed: ${run.stderr.trim().split("\n").at(-1)}`;
-  renameSync(`${output}.part`, output);
-  writeFileSync(stamp, wanted);
-  return null;
-}
-
-/** A Python that has torch: the given one, the system's, or one of our own that is made here. */
-function pythonWithTorch() {
-  const own = join(CACHE, "python/bin/python");
-  const candidates = [process.env.PYTHON, "python3", own];
-  const found = candidates.find((python) => python && spawnSync(python, ["-c", "import torch"]).status === 0);
-  if (found || process.env.PYTHON) return found;
-  console.error("bench: installing torch for the peers' ONNX file (about 3 GB, once)");
-  const inherit = { stdio: ["ignore", "inherit", "inherit"] };
-  spawnSync("python3", ["-m", "venv", join(CACHE, "python")], inherit);
-  const pip = spawnSync(own, ["-m", "pip", "install", "--quiet", "torch==2.15.0", "numpy"], inherit);
-  return pip.status === 0 ? own : undefined;
-}
-
-function fingerprint(files) {
-  const hash = createHash("sha256");
-  for (const file of files) hash.update(readFileSync(file));
-  return hash.digest("hex");
+export function fetchWeights(model) {
+  if (readManifest(model).files.every(({ path }) => existsSync(join(WEIGHTS, model, path)))) return;
+  const fetch = spawnSync("node", [join(ROOT, "models/fetch.mjs"), model], { cwd: ROOT, stdio: "inherit" });
+  if (fetch.status !== 0) throw new Error(`the weights of ${model} could not be fetched`);
 }

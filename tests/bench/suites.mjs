@@ -1,33 +1,63 @@
 // The suites that `run.mjs` knows, by name.
 
-const CASES = ["16x1", "16x32", "128x1", "128x32"];
-const LIBRARIES = ["inglenook", "transformers.js", "onnxruntime-web"];
+const EMBED = {
+  kind: "embed",
+  model: "all-minilm-l6-v2",
+  dtype: "f32",
+  threads: 1,
+  libraries: ["inglenook", "transformers.js", "onnxruntime-web"],
+  cases: ["16x1", "16x32", "128x1", "128x32"],
+  rounds: 7,
+};
 
 /**
  * `device` is what the engines are asked for. A software adapter takes seconds for a forward, so there the
  * cases and rounds fall back to `software`.
  */
 export const SUITES = {
-  embed: { device: "cpu", dtype: "f32", threads: 1, libraries: LIBRARIES, cases: CASES, rounds: 7 },
-  "embed-gpu": {
-    device: "webgpu",
-    dtype: "f32",
+  embed: { ...EMBED, device: "cpu" },
+  "embed-gpu": { ...EMBED, device: "webgpu", software: { cases: ["16x1", "128x1"], rounds: 3 } },
+  chat: {
+    kind: "chat",
+    device: "cpu",
+    model: "smollm2-135m-instruct",
+    dtype: "Q4_1",
     threads: 1,
-    libraries: LIBRARIES,
-    cases: CASES,
-    rounds: 7,
-    software: { cases: ["16x1", "128x1"], rounds: 3 },
+    libraries: ["inglenook", "wllama-2", "wllama-3"],
+    cases: ["prefill128", "prefill480", "decode128"],
+    rounds: 5,
   },
 };
 
 /** The lowest cosine to the reference vectors at which a library's answer counts as the same. */
 export const SAME_ANSWER = 0.9999;
 
-/** `"16x32"` to `{ name, tokens, batch }`. */
-export function parseCase(name) {
+/** The characters that a chat engine's greedy answer has to begin with in common with the others'. */
+export const SAME_START = 40;
+
+/** Tokens of a conversation and its answer that every chat engine makes room for. */
+export const CONTEXT_WINDOW = 1024;
+
+const PARSERS = { embed: parseEmbedCase, chat: parseChatCase };
+
+/** A case by its name, for a suite: `16x32` to `{ name, tokens, batch }`, `prefill128` to `{ name, phase, tokens }`. */
+export function parseCase(suite, name) {
+  return { name, ...PARSERS[SUITES[suite].kind](name) };
+}
+
+function parseEmbedCase(name) {
   const [, tokens, batch] = /^(\d+)x(\d+)$/.exec(name) ?? [];
   if (!(tokens >= 3 && tokens <= 256 && batch >= 1 && batch <= 32)) {
     throw new Error(`case ${name}: wanted TOKENSxBATCH, 3 to 256 tokens and a batch of 1 to 32`);
   }
-  return { name, tokens: Number(tokens), batch: Number(batch) };
+  return { tokens: Number(tokens), batch: Number(batch) };
+}
+
+function parseChatCase(name) {
+  const [, phase, tokens] = /^(prefill|decode)(\d+)$/.exec(name) ?? [];
+  const most = phase === "prefill" ? CONTEXT_WINDOW - 64 : 256;
+  if (!(tokens >= 32 && tokens <= most)) {
+    throw new Error(`case ${name}: wanted prefillTOKENS (32 to 960) or decodeTOKENS (32 to 256)`);
+  }
+  return { phase, tokens: Number(tokens) };
 }

@@ -1,6 +1,6 @@
 // Load time, peak memory and bytes to download: each engine alone in a fresh browser.
-import { openPage, rendererPeakRssMb } from "./browser.mjs";
-import { brotliBytes } from "./download-size.mjs";
+import { openPage, rendererPeakRssMb } from "../browser.mjs";
+import { brotliBytes } from "../download-size.mjs";
 
 /** `load`: empty caches; `load-cached`: the same profile, the page opened a second time. */
 export async function measureLoad({ run, server, texts, report }) {

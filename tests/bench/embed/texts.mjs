@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
-import { MODEL, WEIGHTS } from "./paths.mjs";
+import { WEIGHTS } from "../paths.mjs";
 
 const SENTENCES = [
   "The library opens at nine and closes when the last reader has gone home.",
@@ -29,8 +29,8 @@ const STRIDE = 6;
 /** Words of one token each, with which a text is brought to its exact length. */
 const FILLERS = ["today", "again", "quietly", "there", "later", "together", "outside", "however"];
 
-export function loadTokenizer() {
-  const json = JSON.parse(readFileSync(join(WEIGHTS, MODEL, "tokenizer.json"), "utf8"));
+export function loadTokenizer(model) {
+  const json = JSON.parse(readFileSync(join(WEIGHTS, model, "tokenizer.json"), "utf8"));
   return new Tokenizer(json, {});
 }
 

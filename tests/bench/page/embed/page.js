@@ -1,5 +1,6 @@
 // What the runner calls in the page. Every engine computes in a worker of its own; all times are taken here,
 // from the texts handed over to the vectors received, which is what an application waits for.
+import { patiently } from "../patiently.js";
 import * as inglenook from "./engines/inglenook.js";
 import { peer } from "./engines/peer.js";
 
@@ -9,17 +10,8 @@ const ENGINES = {
   "onnxruntime-web": peer("onnxruntime.worker.js"),
 };
 
-const PATIENCE_MS = 600_000;
 const loaded = new Map();
 const answers = new Map();
-
-function patiently(promise, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: no answer in ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
 
 /** Loads an engine and embeds one text with it. Returns the milliseconds from nothing to the first vector. */
 async function load(lib, options, text) {

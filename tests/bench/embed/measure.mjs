@@ -1,6 +1,7 @@
 // Time per text: all engines loaded in one page, measured in turn, a different one first in every round.
-import { openPage, rendererCpuMs } from "./browser.mjs";
-import { SAME_ANSWER } from "./suites.mjs";
+import { openPage, rendererCpuMs } from "../browser.mjs";
+import { attempt, rotated } from "../rounds.mjs";
+import { SAME_ANSWER } from "../suites.mjs";
 
 const WARM_UP_MS = 1500;
 const SAMPLE_MS = 400;
@@ -86,19 +87,4 @@ async function checkAnswers(page, wanted, alive, report) {
       if (!(cosine >= SAME_ANSWER)) report.wrong(wanted.name, lib, `cosine to ${reference} is ${cosine}`);
     });
   }
-}
-
-/** Runs `work`; a failure is reported and takes the library out of the rest of the run. */
-async function attempt(lib, wanted, report, alive, work) {
-  try {
-    await work();
-  } catch (error) {
-    alive.delete(lib);
-    report.failed(wanted, lib, error.message);
-  }
-}
-
-function rotated(items, by) {
-  const at = items.length ? by % items.length : 0;
-  return [...items.slice(at), ...items.slice(0, at)];
 }
