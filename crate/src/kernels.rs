@@ -9,6 +9,7 @@ mod cpu;
 mod flex;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_f32;
+pub(crate) mod linear_q;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -5,16 +5,18 @@
 pub(crate) mod embedding;
 pub(crate) mod linear;
 pub(crate) mod norm;
+mod stored;
 
 pub(crate) use crate::kernels::{
     activation::Activation,
     attention_f32::{Padding, attention_f32 as attention},
 };
-pub(crate) use embedding::Embedding;
-pub(crate) use linear::Linear;
+pub(crate) use embedding::{Embedding, StoredEmbedding};
+pub(crate) use linear::{Bias, Linear};
 pub(crate) use norm::LayerNorm;
 
 use crate::{Result, formats::TensorRows};
+use stored::load_packed;
 
 /// Where a model's weights come from: named and row-major. Each is read once.
 pub trait Weights {

@@ -6,14 +6,15 @@
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes {
     use core::arch::wasm32::{
-        f32x4_abs, f32x4_add, f32x4_div, f32x4_extract_lane, f32x4_mul, f32x4_nearest, f32x4_pmax,
-        f32x4_pmin, f32x4_splat, f32x4_sub, i32x4_add, i32x4_shl, i32x4_splat, i32x4_trunc_sat_f32x4, v128,
-        v128_bitselect, v128_load, v128_store,
+        f32x4_abs, f32x4_add, f32x4_div, f32x4_extract_lane, f32x4_ge, f32x4_mul, f32x4_nearest, f32x4_pmax,
+        f32x4_pmin, f32x4_splat, f32x4_sub, i32x4_add, i32x4_extend_high_u16x8, i32x4_extend_low_u16x8,
+        i32x4_shl, i32x4_splat, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_or,
+        v128_store,
     };
 
     /// Four f32 lanes.
     #[derive(Clone, Copy)]
-    pub(crate) struct F32x4(v128);
+    pub(crate) struct F32x4(pub(in crate::kernels::cpu) v128);
 
     impl F32x4 {
         #[inline(always)]
@@ -99,14 +100,44 @@ mod lanes {
                 f32x4_extract_lane::<3>(self.0),
             ]
         }
+
+        /// Eight numbers of IEEE 754 binary16.
+        #[inline(always)]
+        pub(crate) fn from_f16(halves: &[u16; 8]) -> [Self; 2] {
+            widen(halves).map(|h| {
+                // The exponent is rebased by a multiplication, which also makes subnormals normal; what was infinite
+                // or NaN is then at least 65,536, and gets the largest exponent back.
+                let shifted = i32x4_shl(v128_and(h, i32x4_splat(0x7fff)), 13);
+                let rebased = f32x4_mul(shifted, f32x4_splat(f32::from_bits(0x7780_0000)));
+                let special = f32x4_ge(rebased, f32x4_splat(65536.0));
+                let exponent = v128_and(special, i32x4_splat(0x7f80_0000));
+                let sign = i32x4_shl(v128_and(h, i32x4_splat(0x8000)), 16);
+                Self(v128_or(v128_or(rebased, exponent), sign))
+            })
+        }
+
+        /// Eight upper halves of f32.
+        #[inline(always)]
+        pub(crate) fn from_bf16(halves: &[u16; 8]) -> [Self; 2] {
+            widen(halves).map(|h| Self(i32x4_shl(h, 16)))
+        }
+    }
+
+    #[inline(always)]
+    fn widen(halves: &[u16; 8]) -> [v128; 2] {
+        // SAFETY: there are sixteen bytes.
+        let halves = unsafe { v128_load(halves.as_ptr().cast()) };
+        [i32x4_extend_low_u16x8(halves), i32x4_extend_high_u16x8(halves)]
     }
 }
 
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod lanes {
+    use half::f16;
+
     /// Four f32 lanes.
     #[derive(Clone, Copy)]
-    pub(crate) struct F32x4([f32; 4]);
+    pub(crate) struct F32x4(pub(in crate::kernels::cpu) [f32; 4]);
 
     impl F32x4 {
         #[inline(always)]
@@ -190,6 +221,19 @@ mod lanes {
         pub(crate) fn to_array(self) -> [f32; 4] {
             self.0
         }
+
+        /// Eight numbers of IEEE 754 binary16.
+        #[inline(always)]
+        pub(crate) fn from_f16(halves: &[u16; 8]) -> [Self; 2] {
+            [0, 4].map(|first| Self(core::array::from_fn(|i| f16::from_bits(halves[first + i]).to_f32())))
+        }
+
+        /// Eight upper halves of f32.
+        #[inline(always)]
+        pub(crate) fn from_bf16(halves: &[u16; 8]) -> [Self; 2] {
+            let widen = |half: u16| f32::from_bits(u32::from(half) << 16);
+            [0, 4].map(|first| Self(core::array::from_fn(|i| widen(halves[first + i]))))
+        }
     }
 }
 
@@ -207,5 +251,28 @@ impl F32x4 {
     pub(crate) fn sum(self) -> f32 {
         let [a, b, c, d] = self.to_array();
         (a + b) + (c + d)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+
+    use super::F32x4;
+
+    #[test]
+    fn every_16_bit_number_widens_exactly() {
+        for first in (0..=u16::MAX).step_by(8) {
+            let halves = core::array::from_fn(|i| first + i as u16);
+            let same = |found: [F32x4; 2], expected: [f32; 8]| {
+                let found = found.map(F32x4::to_array).concat();
+                for (found, expected) in found.into_iter().zip(expected) {
+                    let equal = found.to_bits() == expected.to_bits();
+                    assert!(equal || found.is_nan() && expected.is_nan(), "{found} is not {expected}");
+                }
+            };
+            same(F32x4::from_f16(&halves), halves.map(|h| f16::from_bits(h).to_f32()));
+            same(F32x4::from_bf16(&halves), halves.map(|h| bf16::from_bits(h).to_f32()));
+        }
     }
 }

@@ -1,0 +1,243 @@
+//! Integer lanes: eight i16 and four i32, one wasm `v128` where there is simd128, arrays elsewhere.
+//!
+//! Every operation is exact and wraps like its wasm instruction.
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod lanes {
+    use core::arch::wasm32::{
+        f32x4_convert_i32x4, i16x8_narrow_i32x4, i16x8_shl, i16x8_shr, i16x8_splat, i16x8_sub, i32x4_add,
+        i32x4_dot_i16x8, i32x4_extadd_pairwise_i16x8, i32x4_extract_lane, i32x4_splat, i32x4_trunc_sat_f32x4,
+        u16x8_shr, v128, v128_and, v128_load, v128_or, v128_store,
+    };
+
+    use super::super::f32x4::F32x4;
+
+    /// Eight i16 lanes.
+    #[derive(Clone, Copy)]
+    pub(crate) struct I16x8(v128);
+
+    impl I16x8 {
+        #[inline(always)]
+        pub(crate) fn splat(x: i16) -> Self {
+            Self(i16x8_splat(x))
+        }
+
+        /// The pair of lanes in `word`, low half first, four times.
+        #[inline(always)]
+        pub(crate) fn splat_pair(word: i32) -> Self {
+            Self(i32x4_splat(word))
+        }
+
+        /// # Safety
+        /// `p` must be valid for reading sixteen bytes; no alignment is needed.
+        #[inline(always)]
+        pub(crate) unsafe fn load(p: *const u8) -> Self {
+            Self(unsafe { v128_load(p.cast()) })
+        }
+
+        /// # Safety
+        /// `p` must be valid for writing eight i16; no alignment is needed.
+        #[inline(always)]
+        pub(crate) unsafe fn store(self, p: *mut i16) {
+            unsafe { v128_store(p.cast(), self.0) }
+        }
+
+        #[inline(always)]
+        pub(crate) fn and(self, o: Self) -> Self {
+            Self(v128_and(self.0, o.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn or(self, o: Self) -> Self {
+            Self(v128_or(self.0, o.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, o: Self) -> Self {
+            Self(i16x8_sub(self.0, o.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn shl(self, bits: u32) -> Self {
+            Self(i16x8_shl(self.0, bits))
+        }
+
+        /// Shifts zeros in.
+        #[inline(always)]
+        pub(crate) fn shr(self, bits: u32) -> Self {
+            Self(u16x8_shr(self.0, bits))
+        }
+
+        /// Shifts the sign in.
+        #[inline(always)]
+        pub(crate) fn shr_signed(self, bits: u32) -> Self {
+            Self(i16x8_shr(self.0, bits))
+        }
+
+        /// Lane `l` is the sum of the products of lanes `2l` and `2l + 1`.
+        #[inline(always)]
+        pub(crate) fn dot(self, o: Self) -> I32x4 {
+            I32x4(i32x4_dot_i16x8(self.0, o.0))
+        }
+
+        /// Lane `l` is the sum of lanes `2l` and `2l + 1`.
+        #[inline(always)]
+        pub(crate) fn add_pairs(self) -> I32x4 {
+            I32x4(i32x4_extadd_pairwise_i16x8(self.0))
+        }
+
+        /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.
+        #[inline(always)]
+        pub(crate) fn truncate(low: F32x4, high: F32x4) -> Self {
+            Self(i16x8_narrow_i32x4(i32x4_trunc_sat_f32x4(low.0), i32x4_trunc_sat_f32x4(high.0)))
+        }
+    }
+
+    /// Four i32 lanes.
+    #[derive(Clone, Copy)]
+    pub(crate) struct I32x4(v128);
+
+    impl I32x4 {
+        #[inline(always)]
+        pub(crate) fn splat(x: i32) -> Self {
+            Self(i32x4_splat(x))
+        }
+
+        #[inline(always)]
+        pub(crate) fn add(self, o: Self) -> Self {
+            Self(i32x4_add(self.0, o.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn to_f32(self) -> F32x4 {
+            F32x4(f32x4_convert_i32x4(self.0))
+        }
+
+        /// The sum of the four lanes.
+        #[inline(always)]
+        pub(crate) fn sum(self) -> i32 {
+            let low = i32x4_extract_lane::<0>(self.0).wrapping_add(i32x4_extract_lane::<1>(self.0));
+            let high = i32x4_extract_lane::<2>(self.0).wrapping_add(i32x4_extract_lane::<3>(self.0));
+            low.wrapping_add(high)
+        }
+    }
+}
+
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+mod lanes {
+    use core::array::from_fn;
+
+    use super::super::f32x4::F32x4;
+
+    /// Eight i16 lanes.
+    #[derive(Clone, Copy)]
+    pub(crate) struct I16x8([i16; 8]);
+
+    impl I16x8 {
+        #[inline(always)]
+        pub(crate) fn splat(x: i16) -> Self {
+            Self([x; 8])
+        }
+
+        /// The pair of lanes in `word`, low half first, four times.
+        #[inline(always)]
+        pub(crate) fn splat_pair(word: i32) -> Self {
+            Self(from_fn(|i| (word >> (i % 2 * 16)) as i16))
+        }
+
+        /// # Safety
+        /// `p` must be valid for reading sixteen bytes; no alignment is needed.
+        #[inline(always)]
+        pub(crate) unsafe fn load(p: *const u8) -> Self {
+            Self(unsafe { p.cast::<[i16; 8]>().read_unaligned() })
+        }
+
+        /// # Safety
+        /// `p` must be valid for writing eight i16; no alignment is needed.
+        #[inline(always)]
+        pub(crate) unsafe fn store(self, p: *mut i16) {
+            unsafe { p.cast::<[i16; 8]>().write_unaligned(self.0) }
+        }
+
+        #[inline(always)]
+        pub(crate) fn and(self, o: Self) -> Self {
+            Self(from_fn(|i| self.0[i] & o.0[i]))
+        }
+
+        #[inline(always)]
+        pub(crate) fn or(self, o: Self) -> Self {
+            Self(from_fn(|i| self.0[i] | o.0[i]))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, o: Self) -> Self {
+            Self(from_fn(|i| self.0[i].wrapping_sub(o.0[i])))
+        }
+
+        #[inline(always)]
+        pub(crate) fn shl(self, bits: u32) -> Self {
+            Self(self.0.map(|x| x.wrapping_shl(bits)))
+        }
+
+        /// Shifts zeros in.
+        #[inline(always)]
+        pub(crate) fn shr(self, bits: u32) -> Self {
+            Self(self.0.map(|x| x.cast_unsigned().wrapping_shr(bits).cast_signed()))
+        }
+
+        /// Shifts the sign in.
+        #[inline(always)]
+        pub(crate) fn shr_signed(self, bits: u32) -> Self {
+            Self(self.0.map(|x| x.wrapping_shr(bits)))
+        }
+
+        /// Lane `l` is the sum of the products of lanes `2l` and `2l + 1`.
+        #[inline(always)]
+        pub(crate) fn dot(self, o: Self) -> I32x4 {
+            let product = |i: usize| i32::from(self.0[i]) * i32::from(o.0[i]);
+            I32x4(from_fn(|l| product(2 * l).wrapping_add(product(2 * l + 1))))
+        }
+
+        /// Lane `l` is the sum of lanes `2l` and `2l + 1`.
+        #[inline(always)]
+        pub(crate) fn add_pairs(self) -> I32x4 {
+            I32x4(from_fn(|l| i32::from(self.0[2 * l]) + i32::from(self.0[2 * l + 1])))
+        }
+
+        /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.
+        #[inline(always)]
+        pub(crate) fn truncate(low: F32x4, high: F32x4) -> Self {
+            let (low, high) = (low.to_array(), high.to_array());
+            Self(from_fn(|i| (if i < 4 { low[i] } else { high[i - 4] }) as i16))
+        }
+    }
+
+    /// Four i32 lanes.
+    #[derive(Clone, Copy)]
+    pub(crate) struct I32x4([i32; 4]);
+
+    impl I32x4 {
+        #[inline(always)]
+        pub(crate) fn splat(x: i32) -> Self {
+            Self([x; 4])
+        }
+
+        #[inline(always)]
+        pub(crate) fn add(self, o: Self) -> Self {
+            Self(from_fn(|i| self.0[i].wrapping_add(o.0[i])))
+        }
+
+        #[inline(always)]
+        pub(crate) fn to_f32(self) -> F32x4 {
+            F32x4(self.0.map(|x| x as f32))
+        }
+
+        /// The sum of the four lanes.
+        #[inline(always)]
+        pub(crate) fn sum(self) -> i32 {
+            self.0.into_iter().fold(0, i32::wrapping_add)
+        }
+    }
+}
+
+pub(crate) use lanes::{I16x8, I32x4};

@@ -1,0 +1,138 @@
+//! Quantised weights times activations of eight bits.
+//!
+//! A decode step has one row of activations and is bound by unpacking, a prefill has many and is bound by
+//! multiplying; each has a kernel of its own, and they give the same bits.
+
+mod activations;
+mod kind;
+mod tile;
+mod unpack;
+
+use self::{
+    activations::Activations,
+    kind::{Kind, Quants},
+    tile::{BLOCK_QUANTS, multiply_panel, multiply_row, unpack_tile},
+};
+use super::f32x4::F32x4;
+use crate::kernels::linear_q::layout::{BLOCK, Format, SUPER_BLOCK, TILE};
+
+/// A weight in the layout of [`crate::kernels::linear_q::layout`], interleaved.
+#[derive(Clone, Copy)]
+pub(crate) struct Weight<'a> {
+    pub(crate) planes: &'a [u8],
+    pub(crate) scales: &'a [f32],
+    pub(crate) groups: &'a [i8],
+    pub(crate) format: Format,
+    /// Output and input features.
+    pub(crate) shape: [usize; 2],
+}
+
+/// Calls a function that is generic over a kind with the kind of a format.
+macro_rules! with_kind {
+    ($format:expr, $function:ident($($argument:expr),*)) => {
+        match ($format.bits, $format.mins) {
+            (2, _) => $function::<Quants<2, 16, 0, true>>($($argument),*),
+            (3, _) => $function::<Quants<3, 16, 4, false>>($($argument),*),
+            (4, false) => $function::<Quants<4, 32, 8, false>>($($argument),*),
+            (4, true) => $function::<Quants<4, 32, 0, true>>($($argument),*),
+            (5, false) => $function::<Quants<5, 32, 16, false>>($($argument),*),
+            (5, true) => $function::<Quants<5, 32, 0, true>>($($argument),*),
+            (6, _) => $function::<Quants<6, 16, 32, false>>($($argument),*),
+            _ => $function::<Quants<8, 32, 0, false>>($($argument),*),
+        }
+    };
+}
+
+/// `y[rows, out] = x · Wᵀ` for `x: [rows, in]`, the rows of `x` rounded to eight bits.
+pub(crate) fn multiply(x: &[f32], weight: &Weight, y: &mut [f32]) {
+    with_kind!(weight.format, multiply_kind(x, weight, y));
+}
+
+fn multiply_kind<K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
+    let [out, columns] = weight.shape;
+    let activations = Activations::new(x, columns, K::GROUP);
+    let single = x.len() == columns;
+    let mut scales = Vec::new();
+    let mut quants = vec![0; if single { 0 } else { TILE * columns }];
+    for tile in 0..out.div_ceil(TILE) {
+        let scales = weight.tile_scales(tile, &mut scales);
+        let planes = weight.tile_planes(tile);
+        if !single {
+            unpack_tile::<K>(planes, &mut quants);
+        }
+        for (first, count, panel) in activations.panels() {
+            let y = &mut y[first * out + tile * TILE..];
+            match count {
+                _ if single => store([multiply_row::<K>(planes, scales, panel)], y, out, tile),
+                1 => store(multiply_panel::<K, 1>(&quants, scales, panel), y, out, tile),
+                2 => store(multiply_panel::<K, 2>(&quants, scales, panel), y, out, tile),
+                3 => store(multiply_panel::<K, 3>(&quants, scales, panel), y, out, tile),
+                _ => store(multiply_panel::<K, 4>(&quants, scales, panel), y, out, tile),
+            }
+        }
+    }
+}
+
+/// Writes the sums of a tile into consecutive rows of `out` elements; `y` starts at the tile's first column.
+fn store<const T: usize>(sums: [F32x4; T], y: &mut [f32], out: usize, tile: usize) {
+    let width = TILE.min(out - tile * TILE);
+    for (t, sums) in sums.into_iter().enumerate() {
+        y[t * out..][..width].copy_from_slice(&sums.to_array()[..width]);
+    }
+}
+
+impl<'a> Weight<'a> {
+    /// Writes the values of `row` into `values`, which has room for all columns; nothing if there is no such row.
+    pub(crate) fn dequantise(&self, row: usize, values: &mut [f32]) {
+        if row < self.shape[0] {
+            with_kind!(self.format, dequantise_kind(self, row, values));
+        }
+    }
+
+    fn tile_planes(&self, tile: usize) -> &'a [u8] {
+        let bytes = self.shape[1] / BLOCK * self.format.block_bytes();
+        &self.planes[tile * bytes..][..bytes]
+    }
+
+    /// The scales of a tile, per group of columns: of each row, then the minimums if there are any. Those of groups
+    /// with scales of their own are put together in `room`.
+    fn tile_scales<'s>(&self, tile: usize, room: &'s mut Vec<f32>) -> &'s [f32]
+    where
+        'a: 's,
+    {
+        let (columns, format) = (self.shape[1], self.format);
+        let (count, bytes) = (format.tile_scales(columns), format.tile_groups(columns));
+        let factors = &self.scales[tile * count..][..count];
+        if !format.grouped {
+            return factors;
+        }
+        let groups = &self.groups[tile * bytes..][..bytes];
+        let (lanes, per_factor) = (format.lanes(), SUPER_BLOCK / format.group);
+        room.clear();
+        for (factors, groups) in factors.chunks_exact(lanes).zip(groups.chunks_exact(per_factor * lanes)) {
+            for group in groups.chunks_exact(lanes) {
+                let scale = |i: usize| factors[i] * f32::from(group[i]);
+                room.extend((0..lanes).map(|i| if i < TILE { scale(i) } else { -scale(i) }));
+            }
+        }
+        room
+    }
+}
+
+fn dequantise_kind<K: Kind>(weight: &Weight, row: usize, values: &mut [f32]) {
+    let (tile, row) = (row / TILE, row % TILE);
+    let mut scales = Vec::new();
+    let scales = weight.tile_scales(tile, &mut scales);
+    let mut quants = vec![0; TILE * weight.shape[1]];
+    unpack_tile::<K>(weight.tile_planes(tile), &mut quants);
+    for (c, value) in values.iter_mut().enumerate() {
+        let scales = &scales[c / K::GROUP * K::SCALES..][..K::SCALES];
+        let quant = quants[c / 2 * 2 * TILE + 2 * row + c % 2];
+        *value = scales[row] * f32::from(quant);
+        if K::MINS {
+            *value += scales[TILE + row];
+        }
+    }
+}
+
+const _: () = assert!(BLOCK_QUANTS == TILE * BLOCK);

@@ -1,0 +1,155 @@
+//! Linear layer over a weight in the type it is stored in: `x · Wᵀ`. No weight is ever dequantised whole.
+//!
+//! On the CPU the rows of `x` are rounded to eight bits, block by block, and multiplied in integers; on a GPU they
+//! stay f32 and the weight is decoded in registers.
+
+mod dense;
+mod flex;
+pub(crate) mod layout;
+mod pack;
+mod quantised;
+#[cfg(test)]
+mod tests;
+
+use burn::tensor::{Device, Tensor};
+
+use self::{
+    dense::{Dense, DensePacker, Width},
+    pack::Packer,
+    quantised::Quantised,
+};
+use super::on_cpu;
+use crate::{
+    Error, ErrorCode, Result,
+    formats::{TensorRows, blocks::BlockFormat},
+};
+
+pub(crate) use self::dense::Width as DenseWidth;
+
+/// The most bytes of a piece. While a weight is packed, its file and one piece are in memory at the same time.
+const CPU_PIECE: usize = 8 << 20;
+/// The same where buffers are bound whole: less than the smallest limit of WebGPU, 128 MiB.
+const GPU_PIECE: usize = 64 << 20;
+
+/// A weight `[out, in]` in the layout that its device computes with. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedWeight {
+    /// Consecutive rows, at least one piece.
+    pieces: Vec<Piece>,
+    /// Rows of every piece but the last, which may have fewer.
+    piece_rows: usize,
+    /// Output and input features.
+    shape: [usize; 2],
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Quantised(Quantised),
+    Dense(Dense),
+}
+
+impl PackedWeight {
+    /// Packs a matrix `[out, in]`, a few rows at a time.
+    ///
+    /// # Errors
+    /// `unsupported-dtype`, `tensor-shape` where it is empty or a row is no whole blocks, `out-of-memory`, or what
+    /// reading the rows gives.
+    pub(crate) fn pack(mut rows: TensorRows<'_>, device: &Device) -> Result<Self> {
+        let shape = rows.shape();
+        if shape.contains(&0) {
+            let message = format!("A weight of shape {shape:?} is empty.");
+            return Err(Error::new(ErrorCode::TensorShape, message));
+        }
+        let limit = if on_cpu(device) { CPU_PIECE } else { GPU_PIECE };
+        Self::pack_pieces(&mut rows, limit, device)
+    }
+
+    /// In pieces of at most `limit` bytes, but of at least one tile.
+    fn pack_pieces(rows: &mut TensorRows<'_>, limit: usize, device: &Device) -> Result<Self> {
+        let shape @ [out, columns] = rows.shape();
+        let mut packer = PiecePacker::new(rows, columns, device)?;
+        let piece_rows = packer.rows_within(limit).min(out);
+        let counts = (0..out).step_by(piece_rows).map(|first| piece_rows.min(out - first));
+        let pieces = counts.map(|count| packer.pack(rows, count, device)).collect::<Result<_>>()?;
+        Ok(Self { pieces, piece_rows, shape })
+    }
+
+    /// `[out, in]`.
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+}
+
+enum PiecePacker {
+    Quantised(Packer),
+    Dense(DensePacker),
+}
+
+impl PiecePacker {
+    fn new(rows: &TensorRows<'_>, columns: usize, device: &Device) -> Result<Self> {
+        let dtype = rows.dtype();
+        if let Some(blocks) = BlockFormat::of(dtype) {
+            return Ok(Self::Quantised(Packer::new(blocks, columns, device)?));
+        }
+        let width = Width::of(dtype).ok_or_else(|| {
+            let message = format!("Weights of type {dtype} are not supported.");
+            Error::new(ErrorCode::UnsupportedDtype, message)
+        })?;
+        Ok(Self::Dense(DensePacker::new(width, columns)))
+    }
+
+    /// A multiple of what is packed together.
+    fn rows_within(&self, limit: usize) -> usize {
+        let (bytes, rows) = match self {
+            Self::Quantised(packer) => packer.tile(),
+            Self::Dense(packer) => packer.panel(),
+        };
+        (limit / bytes).max(1) * rows
+    }
+
+    fn pack(&mut self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Piece> {
+        Ok(match self {
+            Self::Quantised(packer) => Piece::Quantised(packer.pack(rows, count, device)?),
+            Self::Dense(packer) => Piece::Dense(packer.pack(rows, count, device)?),
+        })
+    }
+}
+
+impl Piece {
+    fn linear(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Quantised(piece) => piece.linear(x),
+            Self::Dense(piece) => piece.linear(x),
+        }
+    }
+
+    fn rows(&self, ids: Vec<u32>, width: usize) -> Tensor<2> {
+        match self {
+            Self::Quantised(piece) => piece.rows(ids, width),
+            Self::Dense(piece) => piece.rows(ids, width),
+        }
+    }
+}
+
+/// `x: [rows, in]` → `[rows, out]`.
+pub(crate) fn linear_q(x: Tensor<2>, weight: &PackedWeight) -> Tensor<2> {
+    join(weight.pieces.iter().map(|piece| piece.linear(x.clone())), 1)
+}
+
+/// The rows `ids` of the weight, dequantised: `[ids, in]`. There is at least one id, and each is less than `out`; the
+/// row of a greater one is unspecified.
+pub(crate) fn rows_q(ids: &[u32], weight: &PackedWeight) -> Tensor<2> {
+    let last = weight.pieces.len() - 1;
+    let piece_of = |id: &u32| (*id as usize / weight.piece_rows).min(last);
+    let runs = ids.chunk_by(|a, b| piece_of(a) == piece_of(b)).map(|run| {
+        let piece = piece_of(&run[0]);
+        let local = run.iter().map(|id| id - (piece * weight.piece_rows) as u32).collect();
+        weight.pieces[piece].rows(local, weight.shape[1])
+    });
+    join(runs, 0)
+}
+
+fn join(parts: impl Iterator<Item = Tensor<2>>, dim: usize) -> Tensor<2> {
+    let mut parts: Vec<_> = parts.collect();
+    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, dim) }
+}
