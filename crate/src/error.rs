@@ -38,6 +38,8 @@ pub enum ErrorCode {
     MissingFile,
     /// The tokenizer's definition cannot be used.
     Tokenizer,
+    /// The chat template cannot be used, or refuses the conversation.
+    Template,
     /// An argument is out of its range.
     InvalidInput,
     /// The messages do not fit the model's context, even without the oldest ones.

@@ -5,6 +5,7 @@
 //! 400 KB of compressed wasm, and reads a whole text before it truncates; so the rest is here.
 
 mod added_tokens;
+pub mod chat_template;
 mod definition;
 pub mod generative;
 mod ggml;

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "tensor-shape"
   | "missing-file"
   | "tokenizer"
+  | "template"
   | "invalid-input"
   | "context-overflow"
   | "gpu-unavailable"

@@ -57,7 +57,13 @@ impl AddedTokens {
         })
     }
 
-    fn find(&self, text: &str) -> Option<(Range<usize>, u32)> {
+    /// All tokens, in no order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.ids.keys().map(String::as_str)
+    }
+
+    /// The first token in the text, and where it is.
+    pub(super) fn find(&self, text: &str) -> Option<(Range<usize>, u32)> {
         let bytes = text.bytes().enumerate();
         let mut starts = bytes.filter(|&(_, byte)| self.begins[usize::from(byte)]);
         starts.find_map(|(start, _)| {

@@ -6,6 +6,7 @@
 
 mod bpe;
 mod byte_level;
+mod chat;
 mod detokenizer;
 mod ggml;
 mod index;
@@ -65,15 +66,7 @@ impl TextTokenizer {
     /// [`add_bos`](Self::add_bos) nor [`add_eos`](Self::add_eos) is added.
     pub fn encode(&self, text: &str, special: Special) -> Vec<u32> {
         let mut ids = Vec::new();
-        let mut after_special = true;
-        for part in self.specials.split(text, special) {
-            match part {
-                Part::Text("") => continue,
-                Part::Text(text) => self.encode_text(text, after_special, &mut ids),
-                Part::Token(id) => ids.push(id),
-            }
-            after_special = matches!(part, Part::Token(_));
-        }
+        self.encode_parts(text, special, true, &mut ids);
         ids
     }
 
@@ -131,6 +124,26 @@ impl TextTokenizer {
     /// The number of tokens; every id is below it.
     pub fn vocabulary_size(&self) -> usize {
         self.vocabulary.len()
+    }
+
+    /// Appends the ids of a text; `after_special` is whether it begins, or follows a special token. Returns the same
+    /// for what comes next.
+    fn encode_parts(
+        &self,
+        text: &str,
+        special: Special,
+        mut after_special: bool,
+        ids: &mut Vec<u32>,
+    ) -> bool {
+        for part in self.specials.split(text, special) {
+            match part {
+                Part::Text("") => continue,
+                Part::Text(text) => self.encode_text(text, after_special, ids),
+                Part::Token(id) => ids.push(id),
+            }
+            after_special = matches!(part, Part::Token(_));
+        }
+        after_special
     }
 
     fn encode_text(&self, text: &str, after_special: bool, ids: &mut Vec<u32>) {

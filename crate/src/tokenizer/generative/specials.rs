@@ -37,8 +37,9 @@ pub(super) struct Specials {
     pub(super) add_eos: bool,
     /// Tokens that end a generation.
     pub(super) ends: Vec<u32>,
-    /// Control, unknown and user-defined tokens.
     all: AddedTokens,
+    /// Control tokens and the unknown one, which only templates may write.
+    control: AddedTokens,
     /// User-defined tokens, which are found in any text.
     user_defined: AddedTokens,
 }
@@ -51,25 +52,21 @@ impl Specials {
         [add_bos, add_eos]: [bool; 2],
         mut ends: Vec<u32>,
     ) -> Self {
-        let named = |kinds: &[Kind]| {
-            let ids = kinds.iter().flat_map(|&kind| vocabulary.of_kind(kind));
-            let text = |id| str::from_utf8(vocabulary.piece(id)).ok().filter(|text| !text.is_empty());
-            ids.filter_map(|id| Some((text(id)?.to_owned(), id))).collect()
+        // A control token of one character is never read: it could not be told from what people write.
+        let named = |kind, least| {
+            let text = |id| str::from_utf8(vocabulary.piece(id)).ok();
+            let named = vocabulary.of_kind(kind).filter_map(move |id| Some((text(id)?.to_owned(), id)));
+            named.filter(move |(name, _)| name.chars().count() >= least)
         };
-        let all = AddedTokens::new(named(&[Kind::UserDefined, Kind::Unknown, Kind::Control]));
+        let user_defined: Vec<_> = named(Kind::UserDefined, 1).collect();
+        let control: Vec<_> = named(Kind::Unknown, 2).chain(named(Kind::Control, 2)).collect();
+        let all = AddedTokens::new([&user_defined[..], &control].concat());
         ends.extend(eos);
         ends.extend(ENDS.iter().filter_map(|name| all.id(name)));
         ends.sort_unstable();
         ends.dedup();
-        Self {
-            bos,
-            eos,
-            add_bos,
-            add_eos,
-            ends,
-            all,
-            user_defined: AddedTokens::new(named(&[Kind::UserDefined])),
-        }
+        let (control, user_defined) = (AddedTokens::new(control), AddedTokens::new(user_defined));
+        Self { bos, eos, add_bos, add_eos, ends, all, control, user_defined }
     }
 
     /// The text in parts, leftmost token first, the longest where several begin.
@@ -78,5 +75,26 @@ impl Specials {
             Special::Parse => self.all.split(text),
             Special::AsText => self.user_defined.split(text),
         }
+    }
+
+    /// Where the first name of a control token begins.
+    pub(super) fn find_name(&self, text: &str) -> Option<usize> {
+        self.control.find(text).map(|(range, _)| range.start)
+    }
+
+    /// Whether the text begins as a control token's name goes on.
+    pub(super) fn is_cut_off_before(&self, text: &str) -> bool {
+        self.control.names().any(|name| {
+            let ends = name.char_indices().skip(1).map(|(at, _)| &name[at..]);
+            ends.into_iter().any(|end| text.starts_with(end))
+        })
+    }
+
+    /// Whether the text ends as a control token's name begins.
+    pub(super) fn is_cut_off_behind(&self, text: &str) -> bool {
+        self.control.names().any(|name| {
+            let beginnings = name.char_indices().skip(1).map(|(at, _)| &name[..at]);
+            beginnings.into_iter().any(|beginning| text.ends_with(beginning))
+        })
     }
 }
