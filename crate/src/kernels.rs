@@ -4,12 +4,17 @@
 //! Flex; on any other device it runs the reference, which is also the oracle that the kernel is tested against.
 
 pub(crate) mod activation;
+pub(crate) mod attention_cached_f32;
 pub(crate) mod attention_f32;
 mod cpu;
+mod decoder_ops;
 mod flex;
+pub(crate) mod gated_f32;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_f32;
 pub(crate) mod linear_q;
+pub(crate) mod rms_norm_f32;
+pub(crate) mod rope_f32;
 #[cfg(test)]
 pub(crate) mod testing;
 

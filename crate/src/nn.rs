@@ -3,17 +3,27 @@
 //! A layer knows its shapes; how a weight lies in memory is known to [`linear`] alone.
 
 pub(crate) mod embedding;
+pub(crate) mod kv_cache;
 pub(crate) mod linear;
 pub(crate) mod norm;
+pub(crate) mod rms_norm;
+pub(crate) mod rope;
 mod stored;
 
 pub(crate) use crate::kernels::{
     activation::Activation,
+    attention_cached_f32::{Causal, Scores, attention_cached_f32 as attention_cached},
     attention_f32::{Padding, attention_f32 as attention},
+    gated_f32::{Gate, gated_f32 as gated},
+    rope_f32::Pairs,
 };
 pub(crate) use embedding::{Embedding, StoredEmbedding};
+pub use kv_cache::KvCache;
 pub(crate) use linear::{Bias, Linear};
 pub(crate) use norm::LayerNorm;
+pub(crate) use rms_norm::RmsNorm;
+pub use rope::RopeScaling;
+pub(crate) use rope::{Rope, Rotation};
 
 use crate::{Result, formats::TensorRows};
 use stored::load_packed;

@@ -1,11 +1,15 @@
 //! CPU kernels on plain slices, written once over four f32 lanes.
 
+pub(crate) mod attention_cached_f32;
 pub(crate) mod attention_f32;
 pub(crate) mod dot_f32;
 mod f32x4;
+pub(crate) mod gated_f32;
 pub(crate) mod gemm_f32;
 mod i16x8;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_dense;
 pub(crate) mod linear_q;
 pub(crate) mod math_f32;
+pub(crate) mod rms_norm_f32;
+pub(crate) mod rope_f32;

@@ -51,12 +51,12 @@ pub(crate) trait Ops: Backend {
 }
 
 /// The elements of a contiguous tensor.
-fn values(tensor: &FlexTensor) -> &[f32] {
+pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
     let layout = tensor.layout();
     &tensor.storage::<f32>()[layout.start_offset()..][..layout.num_elements()]
 }
 
-fn dims(tensor: &FlexTensor) -> [usize; 2] {
+pub(super) fn dims(tensor: &FlexTensor) -> [usize; 2] {
     [tensor.layout().shape()[0], tensor.layout().shape()[1]]
 }
 

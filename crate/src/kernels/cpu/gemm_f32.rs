@@ -49,19 +49,42 @@ pub(crate) struct RowsMut<'a> {
 ///
 /// # Panics
 /// If a slice is too short for the given dimensions: a defect of the caller, whatever the input.
-pub(crate) fn gemm([m, k, n]: [usize; 3], a: Rows, panels: &[f32], bias: Option<&[f32]>, c: &mut RowsMut) {
+pub(crate) fn gemm(shape: [usize; 3], a: Rows, panels: &[f32], bias: Option<&[f32]>, c: &mut RowsMut) {
+    gemm_strided(shape, a, Panels { data: panels, stride: shape[1] * PANEL }, bias, c);
+}
+
+/// Panels of eight columns that begin `stride` elements apart: at least eight times the depth.
+#[derive(Clone, Copy)]
+pub(crate) struct Panels<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) stride: usize,
+}
+
+/// [`gemm`] with panels that are parts of deeper ones.
+///
+/// # Panics
+/// As [`gemm`].
+pub(crate) fn gemm_strided(
+    [m, k, n]: [usize; 3],
+    a: Rows,
+    panels: Panels,
+    bias: Option<&[f32]>,
+    c: &mut RowsMut,
+) {
     if m == 0 || n == 0 {
         return;
     }
     assert!(a.stride >= k && a.data.len() >= (m - 1) * a.stride + k);
     assert!(c.stride >= n && c.data.len() >= (m - 1) * c.stride + n);
-    assert!(panels.len() >= panels_len(k, n) && bias.is_none_or(|b| b.len() >= n));
+    assert!(panels.data.len() >= (n.div_ceil(PANEL) - 1) * panels.stride + k * PANEL);
+    assert!(bias.is_none_or(|b| b.len() >= n));
     for first_row in (0..m).step_by(ROWS) {
         let rows = first_row..m.min(first_row + ROWS);
         for first in (0..k.max(1)).step_by(DEPTH) {
             let depth = first..k.min(first + DEPTH);
             for column in (0..n).step_by(PANEL) {
-                let panel = &panels[column * k + depth.start * PANEL..column * k + depth.end * PANEL];
+                let panel = &panels.data[column / PANEL * panels.stride..];
+                let panel = &panel[depth.start * PANEL..depth.end * PANEL];
                 let start = (first == 0).then(|| bias_lanes(bias, column));
                 let block = Block { a, first, panel, start };
                 if column + PANEL <= n {

@@ -50,6 +50,19 @@ pub(crate) fn gelu_tanh(x: F32x4) -> F32x4 {
     x.div(exp(cubic.mul(F32x4::splat(RATE))).add(F32x4::splat(1.0)))
 }
 
+/// The sigmoid linear unit: `x · σ(x)` (Elfwing et al., arXiv:1702.03118).
+#[inline(always)]
+pub(crate) fn silu(x: F32x4) -> F32x4 {
+    x.div(exp(F32x4::splat(0.0).sub(x)).add(F32x4::splat(1.0)))
+}
+
+/// The hyperbolic tangent, within 3e-7: `1 − 2 / (e^(2x) + 1)`.
+#[inline(always)]
+pub(crate) fn tanh(x: F32x4) -> F32x4 {
+    let one = F32x4::splat(1.0);
+    one.sub(F32x4::splat(2.0).div(exp(x.add(x)).add(one)))
+}
+
 /// Applies `f` to every element, four at a time.
 #[inline(always)]
 pub(crate) fn map(values: &mut [f32], f: impl Fn(F32x4) -> F32x4) {
@@ -111,6 +124,16 @@ mod tests {
             let exact =
                 f64::from(x) * (1.0 + erf_oracle(f64::from(x) * core::f64::consts::FRAC_1_SQRT_2)) / 2.0;
             assert!((at(gelu, x) - exact).abs() < 4e-7 * f64::from(x).abs().max(1.0), "gelu({x})");
+        }
+    }
+
+    #[test]
+    fn tanh_and_silu_match_their_definitions() {
+        for x in grid() {
+            let exact = f64::from(x);
+            assert!((at(tanh, x) - exact.tanh()).abs() < 3e-7, "tanh({x})");
+            let silu_exact = exact / (1.0 + (-exact).exp());
+            assert!((at(silu, x) - silu_exact).abs() < 4e-7 * exact.abs().max(1.0), "silu({x})");
         }
     }
 

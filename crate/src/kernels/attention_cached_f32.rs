@@ -1,0 +1,302 @@
+//! Causal attention over a cache of keys and values, with fewer key-value heads than query heads if need be
+//! (Ainslie et al., arXiv:2305.13245), a sliding window and soft-capped scores.
+
+use core::ops::Range;
+
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor, TensorData, activation::softmax},
+};
+
+use super::{
+    cpu::{attention_cached_f32::Layout, gemm_f32::PANEL},
+    decoder_ops::DecoderOps,
+    on_cpu,
+};
+use crate::{
+    Result,
+    memory::{try_room, try_zeros},
+};
+
+/// How the products of queries and keys become scores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scores {
+    /// What they are multiplied by.
+    pub(crate) scale: f32,
+    /// Scores become `cap · tanh(score / cap)` (Gemma 2, arXiv:2408.00118).
+    pub(crate) cap: Option<f32>,
+    /// How many positions a query sees, its own included; all before it when absent.
+    pub(crate) window: Option<usize>,
+}
+
+impl Scores {
+    /// The positions that a query at `position` sees.
+    pub(crate) fn seen(self, position: usize) -> Range<usize> {
+        self.window.map_or(0, |window| (position + 1).saturating_sub(window))..position + 1
+    }
+}
+
+/// The keys and values of one layer, in the layout its device computes with.
+///
+/// On the CPU a head's keys are `[capacity / 8, width, 8]` and its values `[⌈width / 8⌉, capacity, 8]`; elsewhere both
+/// are `[capacity, width]`.
+#[derive(Clone, Debug)]
+pub(crate) struct CachedHeads {
+    key: Tensor<3>,
+    value: Tensor<3>,
+    /// Key-value heads.
+    heads: usize,
+    layout: Layout,
+}
+
+impl CachedHeads {
+    /// Room for `capacity` positions, a multiple of eight, of `heads` heads of `width` elements.
+    ///
+    /// # Errors
+    /// `out-of-memory`.
+    pub(crate) fn new([heads, capacity, width]: [usize; 3], device: &Device) -> Result<Self> {
+        let layout = Layout { capacity, width };
+        let [key, value] = Self::shapes(heads, layout, on_cpu(device));
+        let zeros = |shape: [usize; 3]| {
+            if on_cpu(device) {
+                let zeros = try_zeros::<f32>(shape.into_iter().fold(1, usize::saturating_mul))?;
+                Ok(Tensor::from_data(TensorData::new(zeros, shape), device))
+            } else {
+                Ok(Tensor::zeros(shape, device))
+            }
+        };
+        Ok(Self { key: zeros(key)?, value: zeros(value)?, heads, layout })
+    }
+
+    /// The dimensions of both tensors; positions are the middle one.
+    fn shapes(heads: usize, Layout { capacity, width }: Layout, cpu: bool) -> [[usize; 3]; 2] {
+        if cpu {
+            [[heads, capacity / PANEL, width * PANEL], [heads * width.div_ceil(PANEL), capacity, PANEL]]
+        } else {
+            [[heads, capacity, width]; 2]
+        }
+    }
+
+    /// Positions there is room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.layout.capacity
+    }
+
+    /// Bytes of both tensors.
+    pub(crate) fn bytes(&self) -> usize {
+        (self.key.dims().iter().product::<usize>() + self.value.dims().iter().product::<usize>()) * 4
+    }
+
+    /// The same with room for `more` positions more, a multiple of eight.
+    ///
+    /// # Errors
+    /// `out-of-memory`.
+    pub(crate) fn grown(&self, more: usize) -> Result<Self> {
+        let device = self.key.device();
+        if on_cpu(&device) {
+            // Burn's allocation would end the program; this one only fails.
+            let position = self.bytes() / 4 / self.layout.capacity.max(1);
+            try_room(position.saturating_mul(self.layout.capacity + more))?;
+        }
+        let tail = Self::new([self.heads, more, self.layout.width], &device)?;
+        let key = Tensor::cat(vec![self.key.clone(), tail.key], 1);
+        let value = Tensor::cat(vec![self.value.clone(), tail.value], 1);
+        let layout = Layout { capacity: self.layout.capacity + more, ..self.layout };
+        Ok(Self { key, value, heads: self.heads, layout })
+    }
+
+    /// Writes `key, value: [tokens, heads · width]` from `position` on. Nothing is copied unless a clone is alive.
+    pub(crate) fn append(self, key: Tensor<2>, value: Tensor<2>, position: usize) -> Self {
+        let Self { heads, layout, .. } = self;
+        if !on_cpu(&key.device()) {
+            let tokens = key.dims()[0];
+            let split = |x: Tensor<2>| x.reshape([tokens, heads, layout.width]).swap_dims(0, 1);
+            let place = [0..heads, position..position + tokens, 0..layout.width];
+            let key = self.key.slice_assign(place.clone(), split(key));
+            let value = self.value.slice_assign(place, split(value));
+            return Self { key, value, heads, layout };
+        }
+        let (key, value) = Dispatch::append_f32(
+            self.key.into_dispatch(),
+            self.value.into_dispatch(),
+            key.into_dispatch(),
+            value.into_dispatch(),
+            heads,
+            position,
+        );
+        Self { key: Tensor::from_dispatch(key), value: Tensor::from_dispatch(value), heads, layout }
+    }
+}
+
+/// Which cached positions each new token sees.
+#[derive(Clone, Debug)]
+pub(crate) struct Causal {
+    position: usize,
+    rules: Scores,
+    /// `[tokens, capacity]`: 0 where a position is seen, −1e9 elsewhere. Only where the reference runs.
+    bias: Option<Tensor<2>>,
+}
+
+impl Causal {
+    /// `tokens` tokens, the first at `position`, in a cache with room for `capacity` positions.
+    pub(crate) fn new([position, tokens, capacity]: [usize; 3], rules: Scores, device: &Device) -> Self {
+        let bias = (!on_cpu(device)).then(|| Self::bias([position, tokens, capacity], rules, device));
+        Self { position, rules, bias }
+    }
+
+    fn bias([position, tokens, capacity]: [usize; 3], rules: Scores, device: &Device) -> Tensor<2> {
+        let row = |token| {
+            let seen = rules.seen(position + token);
+            (0..capacity).map(move |p| if seen.contains(&p) { 0.0 } else { -1e9 })
+        };
+        let bias: Vec<f32> = (0..tokens).flat_map(row).collect();
+        Tensor::from_data(TensorData::new(bias, [tokens, capacity]), device)
+    }
+}
+
+/// `query: [tokens, query heads · width]`, whose own keys and values are in the cache already → the same shape.
+pub(crate) fn attention_cached_f32(query: Tensor<2>, cache: &CachedHeads, causal: &Causal) -> Tensor<2> {
+    let (key, value) = (cache.key.clone(), cache.value.clone());
+    match &causal.bias {
+        Some(bias) => reference(query, key, value, bias.clone(), causal.rules),
+        None => Tensor::from_dispatch(Dispatch::attention_cached_f32(
+            query.into_dispatch(),
+            key.into_dispatch(),
+            value.into_dispatch(),
+            [cache.heads, cache.layout.width],
+            causal.position,
+            causal.rules,
+        )),
+    }
+}
+
+/// The same in Burn's operations, over the whole capacity, so that shapes do not change from token to token.
+/// `key, value: [heads, capacity, width]`, `bias: [tokens, capacity]`.
+fn reference(
+    query: Tensor<2>,
+    key: Tensor<3>,
+    value: Tensor<3>,
+    bias: Tensor<2>,
+    rules: Scores,
+) -> Tensor<2> {
+    let ([tokens, all], [heads, capacity, width]) = (query.dims(), key.dims());
+    let group = all / (heads * width);
+    let query: Tensor<4> = query.reshape([tokens, heads, group, width]).permute([1, 2, 0, 3]);
+    let scores = query.reshape([heads, group * tokens, width]).matmul(key.transpose()) * rules.scale;
+    let scores = match rules.cap {
+        Some(cap) => (scores / cap).tanh() * cap,
+        None => scores,
+    };
+    let scores: Tensor<3> = scores.reshape([heads * group, tokens, capacity]) + bias.unsqueeze();
+    let weights = softmax(scores, 2).reshape([heads, group * tokens, capacity]);
+    let out: Tensor<4> = weights.matmul(value).reshape([heads, group, tokens, width]);
+    out.permute([2, 0, 1, 3]).reshape([tokens, all])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::{assert_close, random_tensor, values};
+
+    const NO_RULES: Scores = Scores { scale: 0.3, cap: None, window: None };
+
+    /// `[tokens, heads · width]` as `[heads, capacity, width]`.
+    fn plain(x: Tensor<2>, [heads, capacity, width]: [usize; 3]) -> Tensor<3> {
+        let tokens = x.dims()[0];
+        let split = x.reshape([tokens, heads, width]).swap_dims(0, 1);
+        Tensor::zeros([heads, capacity, width], &split.device())
+            .slice_assign([0..heads, 0..tokens, 0..width], split)
+    }
+
+    /// The attention of the last `tokens` of `length` tokens, by the kernel and by the reference.
+    fn both([heads, group, width]: [usize; 3], [length, tokens]: [usize; 2], rules: Scores) -> [Vec<f32>; 2] {
+        let device = Device::flex();
+        let (position, capacity) = (length - tokens, length.next_multiple_of(PANEL) + PANEL);
+        let [k, v] = [1, 2].map(|seed| random_tensor::<2>(seed, [length, heads * width]) * 2.0);
+        let query = random_tensor::<2>(3, [tokens, heads * group * width]) * 2.0;
+        let shape = [heads, capacity, width];
+        let bias = Causal::bias([position, tokens, capacity], rules, &device);
+        let expected =
+            reference(query.clone(), plain(k.clone(), shape), plain(v.clone(), shape), bias, rules);
+        // The cache is filled in two parts, and grows between them.
+        let first = length / 2;
+        let part = |x: &Tensor<2>, range: Range<usize>| x.clone().slice([range, 0..heads * width]);
+        let cache = CachedHeads::new([heads, capacity - PANEL, width], &device).unwrap();
+        let cache = if first > 0 { cache.append(part(&k, 0..first), part(&v, 0..first), 0) } else { cache };
+        let cache = cache.grown(PANEL).unwrap();
+        let cache = cache.append(part(&k, first..length), part(&v, first..length), first);
+        let causal = Causal::new([position, tokens, capacity], rules, &device);
+        [values(attention_cached_f32(query, &cache, &causal)), values(expected)]
+    }
+
+    #[test]
+    fn attention_cached_f32_matches_its_reference() {
+        let heads =
+            [[1, 1, 64], [3, 3, 64], [2, 7, 64], [1, 4, 256], [2, 2, 80], [4, 8, 128], [2, 5, 7], [1, 6, 1]];
+        let lengths = [[1, 1], [2, 1], [8, 1], [37, 1], [130, 1], [5, 5], [40, 40], [61, 17], [400, 3]];
+        for heads in heads {
+            for length in lengths {
+                let [found, expected] = both(heads, length, NO_RULES);
+                assert_close(&found, &expected, 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn windows_and_caps_match_the_reference() {
+        for (window, cap) in [(Some(1), None), (Some(5), Some(1.5)), (Some(16), None), (None, Some(0.7))] {
+            let rules = Scores { scale: 1.1, cap, window };
+            for length in [[1, 1], [3, 3], [64, 1], [61, 40], [200, 33]] {
+                let [found, expected] = both([2, 3, 20], length, rules);
+                assert_close(&found, &expected, 2e-5);
+            }
+        }
+    }
+
+    /// The definition, written out for one head.
+    #[test]
+    fn the_reference_is_a_softmax_over_what_is_seen() {
+        let (rules, device) = (Scores { scale: 0.5, cap: Some(2.0), window: Some(3) }, Device::flex());
+        let [q, k, v] = [1, 2, 3].map(|seed| random_tensor::<2>(seed, [6, 4]));
+        let bias = Causal::bias([0, 6, 8], rules, &device);
+        let found = values(reference(
+            q.clone(),
+            plain(k.clone(), [1, 8, 4]),
+            plain(v.clone(), [1, 8, 4]),
+            bias,
+            rules,
+        ));
+        let [q, k, v] = [q, k, v].map(values);
+        let row = |x: &[f32], i: usize| [x[i * 4], x[i * 4 + 1], x[i * 4 + 2], x[i * 4 + 3]];
+        for t in 0..6 {
+            let seen: Vec<usize> = (0..6).filter(|p| *p <= t && t - p < 3).collect();
+            let score = |p: &usize| {
+                let dot: f32 = row(&q, t).iter().zip(row(&k, *p)).map(|(a, b)| a * b).sum();
+                ((dot * 0.5 / 2.0).tanh() * 2.0).exp()
+            };
+            let total: f32 = seen.iter().map(score).sum();
+            let mix = |d| seen.iter().map(|p| score(p) / total * v[p * 4 + d]).sum();
+            assert_close(&row(&found, t), &[0, 1, 2, 3].map(mix), 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_clone_of_a_cache_keeps_what_it_had() {
+        let device = Device::flex();
+        let cache = CachedHeads::new([1, 8, 4], &device).unwrap();
+        let [a, b] = [1, 2].map(|seed| random_tensor::<2>(seed, [1, 4]));
+        let cache = cache.append(a.clone(), a.clone(), 0);
+        let other = cache.clone().append(b.clone(), b.clone(), 0);
+        let causal = Causal::new([0, 1, 8], NO_RULES, &device);
+        assert_close(&values(attention_cached_f32(b.clone(), &cache, &causal)), &values(a), 1e-6);
+        assert_close(&values(attention_cached_f32(b.clone(), &other, &causal)), &values(b), 1e-6);
+    }
+
+    #[test]
+    fn room_that_cannot_be_had_is_an_error() {
+        let cache = CachedHeads::new([1, 1 << 40, 1 << 10], &Device::flex());
+        assert_eq!(cache.err().unwrap().code, crate::ErrorCode::OutOfMemory);
+        let cache = CachedHeads::new([1, 8, 1 << 10], &Device::flex()).unwrap();
+        assert_eq!(cache.grown(1 << 40).err().unwrap().code, crate::ErrorCode::OutOfMemory);
+    }
+}

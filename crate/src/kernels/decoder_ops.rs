@@ -1,0 +1,168 @@
+//! The backend extension that brings the decoder's CPU kernels to Flex tensors.
+//!
+//! A Flex tensor is a view of a shared buffer: inputs are made contiguous first and read from their own offset.
+
+use burn::{
+    backend::{Backend, Flex, backend_extension, tensor::FloatTensor},
+    tensor::TensorData,
+};
+use burn_flex::FlexTensor;
+
+use super::{
+    attention_cached_f32::Scores,
+    cpu::{
+        attention_cached_f32::{Group, Layout, attend_cached, scratch},
+        gated_f32::gate,
+        gemm_f32::{PANEL, Rows},
+        math_f32::{gelu_tanh, silu},
+        rms_norm_f32::rms_normalise,
+        rope_f32::rotate,
+    },
+    flex::{dims, values},
+    gated_f32::Gate,
+    rope_f32::Pairs,
+};
+
+/// The operations of a decoder, for the backends that have kernels of their own.
+#[backend_extension(Flex)]
+pub(crate) trait DecoderOps: Backend {
+    /// See [`super::rms_norm_f32::rms_norm_f32`].
+    fn rms_norm_f32(x: FloatTensor<Self>, gamma: FloatTensor<Self>, epsilon: f32) -> FloatTensor<Self>;
+
+    /// See [`super::rope_f32::rope_f32`].
+    fn rope_f32(
+        x: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        heads: usize,
+        pairs: Pairs,
+    ) -> FloatTensor<Self>;
+
+    /// See [`super::gated_f32::gated_f32`].
+    fn gated_f32(gate: FloatTensor<Self>, up: FloatTensor<Self>, by: Gate) -> FloatTensor<Self>;
+
+    /// See [`super::attention_cached_f32::CachedHeads::append`]: keys and values, first of the cache, then new.
+    fn append_f32(
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        heads: usize,
+        position: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`super::attention_cached_f32::attention_cached_f32`]; `shape` is key-value heads and their width.
+    fn attention_cached_f32(
+        query: FloatTensor<Self>,
+        key: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        shape: [usize; 2],
+        position: usize,
+        rules: Scores,
+    ) -> FloatTensor<Self>;
+}
+
+/// The elements of a contiguous tensor that begins its buffer, to be written; copied if a clone is alive.
+fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
+    &mut tensor.storage_mut::<f32>()[start..][..count]
+}
+
+/// The elements in an order of their own, free to be written.
+fn owned(tensor: FlexTensor) -> Vec<f32> {
+    values(&tensor.to_contiguous()).to_vec()
+}
+
+fn matrix(values: Vec<f32>, shape: [usize; 2]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+impl DecoderOps for Flex {
+    fn rms_norm_f32(x: FlexTensor, gamma: FlexTensor, epsilon: f32) -> FlexTensor {
+        let (x, gamma) = (x.to_contiguous(), gamma.to_contiguous());
+        let [rows, width] = dims(&x);
+        let mut y = vec![0.0; rows * width];
+        for (row, out) in values(&x).chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+            rms_normalise(row, values(&gamma), epsilon, out);
+        }
+        matrix(y, [rows, width])
+    }
+
+    fn rope_f32(x: FlexTensor, cos: FlexTensor, sin: FlexTensor, heads: usize, pairs: Pairs) -> FlexTensor {
+        let (cos, sin) = (cos.to_contiguous(), sin.to_contiguous());
+        let ([tokens, all], [_, half]) = (dims(&x), dims(&cos));
+        let mut y = owned(x);
+        let angles = values(&cos).chunks_exact(half).zip(values(&sin).chunks_exact(half));
+        for (token, (cos, sin)) in y.chunks_exact_mut(all).zip(angles) {
+            token.chunks_exact_mut(all / heads).for_each(|head| rotate(head, cos, sin, pairs));
+        }
+        matrix(y, [tokens, all])
+    }
+
+    fn gated_f32(gates: FlexTensor, up: FlexTensor, by: Gate) -> FlexTensor {
+        let up = up.to_contiguous();
+        let shape = dims(&up);
+        let mut y = owned(gates);
+        match by {
+            Gate::Silu => gate(&mut y, values(&up), silu),
+            Gate::GeluTanh => gate(&mut y, values(&up), gelu_tanh),
+        }
+        matrix(y, shape)
+    }
+
+    fn append_f32(
+        mut keys: FlexTensor,
+        mut values_: FlexTensor,
+        key: FlexTensor,
+        value: FlexTensor,
+        heads: usize,
+        position: usize,
+    ) -> (FlexTensor, FlexTensor) {
+        let (key, value) = (key.to_contiguous(), value.to_contiguous());
+        let [_, all] = dims(&key);
+        let layout = Layout { capacity: dims(&keys)[1] * PANEL, width: all / heads };
+        let rows = |x| values(x).chunks_exact(all).enumerate();
+        let of = |head: usize, size: usize| head * size..(head + 1) * size;
+        let (to_keys, to_values) = (values_mut(&mut keys), values_mut(&mut values_));
+        for (token, row) in rows(&key) {
+            for (head, key) in row.chunks_exact(layout.width).enumerate() {
+                layout.write_key(&mut to_keys[of(head, layout.keys())], position + token, key);
+            }
+        }
+        for (token, row) in rows(&value) {
+            for (head, value) in row.chunks_exact(layout.width).enumerate() {
+                layout.write_value(&mut to_values[of(head, layout.values())], position + token, value);
+            }
+        }
+        (keys, values_)
+    }
+
+    fn attention_cached_f32(
+        query: FlexTensor,
+        key: FlexTensor,
+        value: FlexTensor,
+        [heads, width]: [usize; 2],
+        position: usize,
+        rules: Scores,
+    ) -> FlexTensor {
+        let query = query.to_contiguous();
+        let [tokens, all] = dims(&query);
+        let (layout, group) = (Layout { capacity: dims(&key)[1] * PANEL, width }, all / (heads * width));
+        let mut scores = scratch(group, tokens, position);
+        let mut y = vec![0.0; tokens * all];
+        for head in 0..heads {
+            let first = head * group * width;
+            let group = Group {
+                queries: Rows { data: &values(&query)[first..], stride: all },
+                heads: group,
+                tokens,
+                position,
+                keys: &values(&key)[head * layout.keys()..][..layout.keys()],
+                values: &values(&value)[head * layout.values()..][..layout.values()],
+                layout,
+            };
+            attend_cached(&group, rules, &mut scores, &mut y[first..]);
+        }
+        matrix(y, [tokens, all])
+    }
+}
