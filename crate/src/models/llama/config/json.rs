@@ -1,0 +1,246 @@
+//! The settings in a `config.json`, as the Hugging Face library writes it in versions 4 and 5.
+
+use serde::Deserialize;
+
+use super::{
+    Architecture, Biases, LARGEST, LayerType, LlamaConfig, RopeConfig, default_scale, every, unsupported,
+};
+use crate::{
+    Error, ErrorCode, Result,
+    formats::read_json,
+    nn::{Gate, Pairs, RopeScaling},
+};
+
+const DEFAULT_THETA: f64 = 10_000.0;
+
+#[derive(Deserialize)]
+struct ConfigJson {
+    model_type: String,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    vocab_size: usize,
+    max_position_embeddings: usize,
+    rms_norm_eps: f64,
+    tie_word_embeddings: Option<bool>,
+    /// Gemma's name comes first: its files have both, and mean this one.
+    hidden_activation: Option<String>,
+    hidden_act: Option<String>,
+    attention_bias: Option<bool>,
+    mlp_bias: Option<bool>,
+    sliding_window: Option<usize>,
+    use_sliding_window: Option<bool>,
+    max_window_layers: Option<usize>,
+    layer_types: Option<Vec<String>>,
+    #[serde(alias = "_sliding_window_pattern")]
+    sliding_window_pattern: Option<usize>,
+    rope_parameters: Option<RopeParameters>,
+    rope_scaling: Option<RopeJson>,
+    rope_theta: Option<f64>,
+    rope_local_base_freq: Option<f64>,
+    partial_rotary_factor: Option<f64>,
+    query_pre_attn_scalar: Option<f64>,
+    attn_logit_softcapping: Option<f32>,
+    final_logit_softcapping: Option<f32>,
+    use_bidirectional_attention: Option<bool>,
+    quantization_config: Option<serde_json::Value>,
+}
+
+/// One for all layers, or one for each type of layer.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RopeParameters {
+    ByType { full_attention: RopeJson, sliding_attention: RopeJson },
+    Same(RopeJson),
+}
+
+#[derive(Clone, Default, Deserialize)]
+struct RopeJson {
+    #[serde(alias = "type")]
+    rope_type: Option<String>,
+    rope_theta: Option<f64>,
+    partial_rotary_factor: Option<f64>,
+    factor: Option<f32>,
+    low_freq_factor: Option<f32>,
+    high_freq_factor: Option<f32>,
+    original_max_position_embeddings: Option<f32>,
+}
+
+impl LlamaConfig {
+    /// Reads the bytes of a `config.json`.
+    ///
+    /// # Errors
+    /// `malformed-file` where it is not such a file, `unsupported-model` for another architecture, or for a setting
+    /// that is not supported; the detail names the setting.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let json: ConfigJson = read_json("config.json", bytes)?;
+        let architecture = match json.model_type.as_str() {
+            "llama" => Architecture::Llama,
+            "mistral" => Architecture::Mistral,
+            "qwen2" => Architecture::Qwen2,
+            "qwen3" => Architecture::Qwen3,
+            "gemma3_text" => Architecture::Gemma3,
+            other => return Err(unsupported(other, format!("The architecture {other} is not supported."))),
+        };
+        json.refuse_what_is_ignored()?;
+        json.into_config(architecture)?.checked()
+    }
+}
+
+impl ConfigJson {
+    fn into_config(self, architecture: Architecture) -> Result<LlamaConfig> {
+        let gemma = architecture == Architecture::Gemma3;
+        let head_dim = self.head_dim(architecture)?;
+        let (rope, rope_local, turning) = self.ropes(gemma)?;
+        Ok(LlamaConfig {
+            architecture,
+            num_key_value_heads: self.num_key_value_heads.unwrap_or(self.num_attention_heads),
+            head_dim,
+            tie_word_embeddings: self.tie_word_embeddings.unwrap_or(gemma),
+            layer_types: self.layer_types(architecture)?,
+            sliding_window: self.sliding_window,
+            rotary_dim: (head_dim as f64 * turning) as usize,
+            rope,
+            rope_local,
+            attention_scale: match self.query_pre_attn_scalar {
+                Some(scalar) if gemma => 1.0 / scalar.sqrt() as f32,
+                None if gemma => return Err(lacks("query_pre_attn_scalar")),
+                _ => default_scale(head_dim),
+            },
+            attn_logit_softcapping: self.attn_logit_softcapping,
+            final_logit_softcapping: self.final_logit_softcapping,
+            embedding_scale: gemma.then(|| (self.hidden_size as f32).sqrt()),
+            bias: self.biases(architecture),
+            hidden_act: self.gate()?,
+            pairs: Pairs::Halves,
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_hidden_layers: self.num_hidden_layers,
+            num_attention_heads: self.num_attention_heads,
+            vocab_size: self.vocab_size,
+            max_position_embeddings: self.max_position_embeddings,
+            rms_norm_eps: self.rms_norm_eps,
+        })
+    }
+
+    fn head_dim(&self, architecture: Architecture) -> Result<usize> {
+        match (self.head_dim, architecture) {
+            (Some(head_dim), _) => Ok(head_dim),
+            (None, Architecture::Qwen3 | Architecture::Gemma3) => Err(lacks("head_dim")),
+            (None, _) => Ok(self.hidden_size / self.num_attention_heads.max(1)),
+        }
+    }
+
+    fn biases(&self, architecture: Architecture) -> Biases {
+        let attention = self.attention_bias.unwrap_or(false);
+        Biases::new(match architecture {
+            Architecture::Qwen2 => [true, false, false],
+            Architecture::Mistral => [false; 3],
+            Architecture::Llama => [attention, attention, self.mlp_bias.unwrap_or(false)],
+            Architecture::Qwen3 | Architecture::Gemma3 => [attention, attention, false],
+        })
+    }
+
+    fn gate(&self) -> Result<Gate> {
+        let name = self.hidden_activation.as_deref().or(self.hidden_act.as_deref());
+        match name.ok_or_else(|| lacks("hidden_act"))? {
+            "silu" => Ok(Gate::Silu),
+            "gelu_pytorch_tanh" => Ok(Gate::GeluTanh),
+            other => Err(unsupported("hidden_act", format!("The activation {other} is not supported."))),
+        }
+    }
+
+    fn layer_types(&self, architecture: Architecture) -> Result<Vec<LayerType>> {
+        let layers = self.num_hidden_layers.min(LARGEST);
+        if let Some(types) = &self.layer_types {
+            return types.iter().map(|name| layer_type(name)).collect();
+        }
+        Ok(match (architecture, self.sliding_window) {
+            (Architecture::Gemma3, _) => {
+                every(self.sliding_window_pattern.ok_or_else(|| lacks("sliding_window_pattern"))?, layers)
+            }
+            (Architecture::Mistral, Some(_)) => vec![LayerType::Sliding; layers],
+            (Architecture::Qwen2 | Architecture::Qwen3, Some(_)) if self.use_sliding_window == Some(true) => {
+                let first = self.max_window_layers.ok_or_else(|| lacks("max_window_layers"))?;
+                let layer = |i| if i < first { LayerType::Full } else { LayerType::Sliding };
+                (0..layers).map(layer).collect()
+            }
+            _ => vec![LayerType::Full; layers],
+        })
+    }
+
+    /// The angles of full layers and of sliding ones, and the part of a head that turns.
+    fn ropes(&self, gemma: bool) -> Result<(RopeConfig, RopeConfig, f64)> {
+        let older = || {
+            let json = self.rope_scaling.clone().unwrap_or_default();
+            RopeJson { rope_theta: json.rope_theta.or(self.rope_theta), ..json }
+        };
+        let (full, sliding) = match &self.rope_parameters {
+            Some(RopeParameters::ByType { full_attention, sliding_attention }) => {
+                (full_attention.clone(), sliding_attention.clone())
+            }
+            Some(RopeParameters::Same(json)) => (json.clone(), json.clone()),
+            None if gemma => {
+                (older(), RopeJson { rope_theta: self.rope_local_base_freq, ..RopeJson::default() })
+            }
+            None => (older(), older()),
+        };
+        let turning = full.partial_rotary_factor.or(self.partial_rotary_factor).unwrap_or(1.0);
+        if sliding.partial_rotary_factor.or(self.partial_rotary_factor).unwrap_or(1.0) != turning {
+            return Err(unsupported(
+                "partial_rotary_factor",
+                "Layers that turn by different parts are not supported.",
+            ));
+        }
+        Ok((full.into_rope()?, sliding.into_rope()?, turning))
+    }
+
+    /// Settings that change what a model computes, and that are not supported.
+    fn refuse_what_is_ignored(&self) -> Result<()> {
+        if self.use_bidirectional_attention == Some(true) {
+            let name = "use_bidirectional_attention";
+            return Err(unsupported(name, "Attention to what comes later is not supported."));
+        }
+        if self.quantization_config.is_some() {
+            return Err(unsupported("quantization_config", "Quantised safetensors are not supported."));
+        }
+        Ok(())
+    }
+}
+
+impl RopeJson {
+    fn into_rope(self) -> Result<RopeConfig> {
+        let number = |value: Option<f32>, name| value.ok_or_else(|| lacks(name));
+        let scaling = match self.rope_type.as_deref() {
+            None | Some("default") => RopeScaling::None,
+            Some("linear") => RopeScaling::Linear(number(self.factor, "factor")?),
+            Some("llama3") => RopeScaling::Llama3 {
+                factor: number(self.factor, "factor")?,
+                low: number(self.low_freq_factor, "low_freq_factor")?,
+                high: number(self.high_freq_factor, "high_freq_factor")?,
+                original: number(self.original_max_position_embeddings, "original_max_position_embeddings")?,
+            },
+            Some(kind) => {
+                let message = format!("The rope scaling {kind} is not supported.");
+                return Err(unsupported("rope_scaling", message));
+            }
+        };
+        Ok(RopeConfig { theta: self.rope_theta.unwrap_or(DEFAULT_THETA), scaling })
+    }
+}
+
+fn layer_type(name: &str) -> Result<LayerType> {
+    match name {
+        "full_attention" => Ok(LayerType::Full),
+        "sliding_attention" => Ok(LayerType::Sliding),
+        other => Err(unsupported("layer_types", format!("Layers of type {other} are not supported."))),
+    }
+}
+
+fn lacks(setting: &str) -> Error {
+    let message = format!("config.json lacks {setting}.");
+    Error::new(ErrorCode::MalformedFile, message).about(setting)
+}

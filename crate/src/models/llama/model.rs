@@ -1,0 +1,211 @@
+//! The decoder, with the module names of the Hugging Face checkpoint.
+
+mod attention;
+mod mlp;
+
+use burn::tensor::{Device, Tensor};
+
+use self::{attention::Attention, mlp::Mlp};
+use super::{LayerType, LlamaConfig, RopeConfig};
+use crate::{
+    Error, ErrorCode, Result,
+    nn::{
+        Bias, Causal, KvCache, Linear, RmsNorm, Rope, RopeScaling, Rotation, Scores, StoredEmbedding, Weights,
+    },
+};
+
+/// Which tokens' logits are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logits {
+    /// None's: the tokens are only read.
+    None,
+    /// The last one's.
+    Last,
+    /// Every token's.
+    All,
+}
+
+/// The decoder: token ids in, logits of the next token out.
+#[derive(Clone, Debug)]
+pub struct Llama {
+    config: LlamaConfig,
+    embed_tokens: StoredEmbedding,
+    layers: Vec<DecoderLayer>,
+    norm: RmsNorm,
+    lm_head: Linear,
+    /// Full layers' angles and scores, then sliding ones'; only the first where no layer slides.
+    sights: Vec<(Rope, Scores)>,
+    device: Device,
+}
+
+impl Llama {
+    /// Reads every weight of `config` from `weights` onto `device`.
+    ///
+    /// # Errors
+    /// What [`Weights`] gives for the first tensor that cannot be read, `out-of-memory`.
+    pub fn load(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Self> {
+        let shape = [config.vocab_size, config.hidden_size];
+        let embed_tokens = StoredEmbedding::load(weights, "model.embed_tokens", shape, device)?;
+        let layer = |i| DecoderLayer::load(config, weights, i, device);
+        Ok(Self {
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            norm: RmsNorm::load(weights, "model.norm", config.hidden_size, config.rms_norm_eps, device)?,
+            lm_head: match config.tie_word_embeddings {
+                true => Linear::tied(&embed_tokens),
+                false => Linear::load_stored(weights, "lm_head", shape, Bias::Absent, device)?,
+            },
+            sights: sights(config, weights)?,
+            embed_tokens,
+            config: config.clone(),
+            device: device.clone(),
+        })
+    }
+
+    /// An empty cache for this model.
+    pub fn cache(&self) -> KvCache {
+        let config = &self.config;
+        KvCache::new(config.num_hidden_layers, [config.num_key_value_heads, config.head_dim], &self.device)
+    }
+
+    /// Reads `ids` after what is in `cache`, and appends them to it: `[tokens]` → `[wanted tokens, vocabulary]`, or
+    /// `[tokens, hidden]` of unspecified values where no logits are wanted.
+    ///
+    /// # Errors
+    /// `invalid-input` for no ids, or one that is not in the vocabulary; `out-of-memory`. The cache is then as it was.
+    pub fn forward(&self, ids: &[u32], cache: &mut KvCache, which: Logits) -> Result<Tensor<2>> {
+        self.check(ids)?;
+        cache.reserve(ids.len())?;
+        let embeddings = self.embed_tokens.forward(ids);
+        let mut x = match self.config.embedding_scale {
+            Some(scale) => embeddings * scale,
+            None => embeddings,
+        };
+        let sights: Vec<Sight> =
+            self.sights.iter().map(|rules| self.sight(rules, ids.len(), cache)).collect();
+        for (i, layer) in self.layers.iter().enumerate() {
+            // Where no layer slides, there is one sight.
+            let sight = match layer.kind {
+                LayerType::Full => sights.first(),
+                LayerType::Sliding => sights.last(),
+            };
+            x = layer.forward(x, sight.ok_or_else(no_sight)?, cache, i)?;
+        }
+        cache.advance(ids.len());
+        Ok(match which {
+            Logits::None => x,
+            Logits::Last => self.logits(x.narrow(0, ids.len() - 1, 1)),
+            Logits::All => self.logits(x),
+        })
+    }
+
+    fn check(&self, ids: &[u32]) -> Result<()> {
+        if ids.is_empty() {
+            return Err(Error::new(ErrorCode::InvalidInput, "There are no tokens to read."));
+        }
+        match ids.iter().find(|id| **id as usize >= self.config.vocab_size) {
+            Some(id) => {
+                let message = format!("The vocabulary of {} has no token {id}.", self.config.vocab_size);
+                Err(Error::new(ErrorCode::InvalidInput, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What `tokens` new tokens see, and how far they turn.
+    fn sight(&self, (rope, scores): &(Rope, Scores), tokens: usize, cache: &KvCache) -> Sight {
+        Sight {
+            rotation: rope.at(cache.len(), tokens, &self.device),
+            causal: Causal::new([cache.len(), tokens, cache.capacity()], *scores, &self.device),
+        }
+    }
+
+    /// `[rows, hidden]` → `[rows, vocabulary]`.
+    fn logits(&self, x: Tensor<2>) -> Tensor<2> {
+        let logits = self.lm_head.forward(self.norm.forward(x));
+        match self.config.final_logit_softcapping {
+            Some(cap) => (logits / cap).tanh() * cap,
+            None => logits,
+        }
+    }
+}
+
+/// What the tokens of one pass see in layers of one type.
+struct Sight {
+    rotation: Rotation,
+    causal: Causal,
+}
+
+fn sights(config: &LlamaConfig, weights: &impl Weights) -> Result<Vec<(Rope, Scores)>> {
+    let factors = |scaling: &_| match scaling {
+        RopeScaling::Factors => weights.read("rope_freqs.weight", &[config.rotary_dim / 2]).map(Some),
+        _ => Ok(None),
+    };
+    let sight = |rope: &RopeConfig, factors: Option<&[f32]>, window| {
+        let scores = Scores { scale: config.attention_scale, cap: config.attn_logit_softcapping, window };
+        (Rope::new(rope.theta, config.rotary_dim, &rope.scaling, factors, config.pairs), scores)
+    };
+    let factors = factors(&config.rope.scaling)?;
+    let mut sights = Vec::new();
+    if config.layer_types.contains(&LayerType::Full) {
+        sights.push(sight(&config.rope, factors.as_deref(), None));
+    }
+    if config.layer_types.contains(&LayerType::Sliding) {
+        let factors = factors.as_deref().filter(|_| config.rope_local.scaling == config.rope.scaling);
+        sights.push(sight(&config.rope_local, factors, config.sliding_window));
+    }
+    Ok(sights)
+}
+
+fn no_sight() -> Error {
+    Error::new(ErrorCode::Internal, "The model has no layers.")
+}
+
+#[derive(Clone, Debug)]
+struct DecoderLayer {
+    input_layernorm: RmsNorm,
+    self_attn: Attention,
+    post_attention_layernorm: RmsNorm,
+    /// Gemma's: before and after the second half. The norm after attention then belongs to the first half.
+    feedforward_layernorms: Option<[RmsNorm; 2]>,
+    mlp: Mlp,
+    kind: LayerType,
+}
+
+impl DecoderLayer {
+    fn load(config: &LlamaConfig, weights: &impl Weights, i: usize, device: &Device) -> Result<Self> {
+        let name = format!("model.layers.{i}");
+        let norm = |part: &str| {
+            let name = format!("{name}.{part}_layernorm");
+            RmsNorm::load(weights, &name, config.hidden_size, config.rms_norm_eps, device)
+        };
+        let outputs = config.architecture.normalises_outputs();
+        Ok(Self {
+            input_layernorm: norm("input")?,
+            self_attn: Attention::load(config, weights, &format!("{name}.self_attn"), device)?,
+            post_attention_layernorm: norm("post_attention")?,
+            feedforward_layernorms: match outputs {
+                true => Some([norm("pre_feedforward")?, norm("post_feedforward")?]),
+                false => None,
+            },
+            mlp: Mlp::load(config, weights, &format!("{name}.mlp"), device)?,
+            kind: config.layer_types.get(i).copied().unwrap_or(LayerType::Full),
+        })
+    }
+
+    /// `[tokens, hidden]` → the same. The tokens' keys and values are appended to layer `i` of the cache.
+    fn forward(&self, x: Tensor<2>, sight: &Sight, cache: &mut KvCache, i: usize) -> Result<Tensor<2>> {
+        let attention = self.self_attn.forward(self.input_layernorm.forward(x.clone()), sight, cache, i)?;
+        Ok(match &self.feedforward_layernorms {
+            None => {
+                let x = x + attention;
+                let y = self.mlp.forward(self.post_attention_layernorm.forward(x.clone()));
+                x + y
+            }
+            Some([before, after]) => {
+                let x = x + self.post_attention_layernorm.forward(attention);
+                let y = self.mlp.forward(before.forward(x.clone()));
+                x + after.forward(y)
+            }
+        })
+    }
+}
