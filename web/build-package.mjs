@@ -15,6 +15,14 @@ const SHARED = { bundle: true, format: "esm", minify: true, target: "es2022", lo
 /** What the worker takes from the glue; the rest (synchronous start, bookkeeping) is left out. */
 const BINDINGS = "default, Device, ModelFiles, TextEmbedder, VectorIndex";
 
+/** What the package starts with, and what is loaded later: workers, and what only language models need. */
+const ENTRIES = [
+  ["index", "index.ts"],
+  ["language-model", "language-model/create.ts"],
+  ["worker", "worker/worker.ts"],
+  ["chat-worker", "worker/chat-worker.ts"],
+];
+
 /** Builds everything but the wasm files. */
 export async function buildPackage() {
   generateErrorCodes();
@@ -29,21 +37,21 @@ function clean() {
   }
 }
 
-// Minifying drops the comments by which bundlers are told to leave `import(…)` alone. (Putting them back would
-// shift every position after them, which is why the package has no source maps.)
+// Minifying drops the comments by which bundlers are told to leave an `import(…)` of an address alone. (Putting them
+// back would shift every position after them, which is why the package has no source maps.)
 const LEAVE_ALONE = "/* @vite-ignore *//* webpackIgnore: true */";
 
 async function bundleSources() {
   const { outputFiles } = await build({
     ...SHARED,
-    entryPoints: { index: join(ROOT, "web/src/index.ts"), worker: join(ROOT, "web/src/worker/worker.ts") },
+    entryPoints: Object.fromEntries(ENTRIES.map(([name, path]) => [name, join(ROOT, "web/src", path)])),
     splitting: true,
-    chunkNames: "shared",
+    chunkNames: "shared-[hash]",
     outdir: DIST,
     write: false,
   });
   for (const { path, text } of outputFiles) {
-    writeIfChanged(path, text.replaceAll(/\bimport\(/g, `$&${LEAVE_ALONE}`));
+    writeIfChanged(path, text.replaceAll(/\bimport\((?!")/g, `$&${LEAVE_ALONE}`));
   }
 }
 

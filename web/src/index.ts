@@ -9,6 +9,22 @@ export {
 export type { Embeddings } from "./embeddings.js";
 export type { ErrorCode } from "./error-code.js";
 export { InglenookError } from "./errors.js";
+export {
+  install,
+  LanguageModel,
+  type LanguageModelAppendOptions,
+  type LanguageModelCreateCoreOptions,
+  type LanguageModelCreateOptions,
+  type LanguageModelExpected,
+  type LanguageModelMessage,
+  type LanguageModelMessageContent,
+  type LanguageModelMessageType,
+  type LanguageModelMetrics,
+  type LanguageModelPrompt,
+  type LanguageModelPromptOptions,
+  type LanguageModelSampling,
+  type LanguageModelSamplingMode,
+} from "./language-model.js";
 export type { ModelFile, ModelManifest } from "./manifest.js";
 export type { CreateMonitor, DownloadProgressEvent } from "./monitor.js";
 export { similarity } from "./similarity.js";

@@ -1,0 +1,709 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { install, LanguageModel } from "../../web/src/language-model.js";
+import { FakeCaches } from "./fake-caches.js";
+import { FakeChat } from "./fake-chat.js";
+import { FakeWorker } from "./fake-worker.js";
+
+let chat: FakeChat;
+
+beforeEach(() => {
+  FakeWorker.reset();
+  chat = new FakeChat();
+  vi.stubGlobal("Worker", FakeWorker);
+  vi.stubGlobal("location", new URL("https://app.example/page/index.html"));
+  vi.stubGlobal("caches", undefined);
+});
+
+async function collect(stream: ReadableStream<string>): Promise<string[]> {
+  const chunks: string[] = [];
+  for await (const chunk of stream as unknown as AsyncIterable<string>) chunks.push(chunk);
+  return chunks;
+}
+
+/** Lets the worker answer no prompt until the returned function is called. */
+function hold(): () => void {
+  const held: (() => void)[] = [];
+  const plain = FakeWorker.onRequest;
+  FakeWorker.onRequest = (worker, message) => {
+    if (message.kind === "chat-prompt") held.push(() => plain(worker, message));
+    else plain(worker, message);
+  };
+  return () => {
+    FakeWorker.onRequest = plain;
+    for (const answer of held.splice(0)) answer();
+  };
+}
+
+const aborted = { name: "AbortError" };
+
+describe("LanguageModel.create", () => {
+  it("loads the default model from models/ beside the page", async () => {
+    const session = await LanguageModel.create();
+    expect(FakeWorker.started[0]?.received[0]).toMatchObject({
+      kind: "chat-load",
+      params: {
+        source: {
+          kind: "manifest",
+          manifest: { id: "smollm2-135m-instruct", files: [{ path: "SmolLM2-135M-Instruct.Q4_1.gguf" }] },
+          modelHost: "https://app.example/page/models/",
+        },
+        device: "auto",
+        contextWindow: 8192,
+      },
+    });
+    expect(session).toBeInstanceOf(LanguageModel);
+    expect(session).toMatchObject({ model: "smollm2-135m-instruct", contextUsage: 0, contextWindow: 100 });
+    expect(session).toMatchObject({ device: "cpu", fallback: null, bytesFetched: 4, metrics: null });
+  });
+
+  it("reads the initial prompts at once, and counts them", async () => {
+    const session = await LanguageModel.create({
+      initialPrompts: [
+        { role: "system", content: "Be brief." },
+        {
+          role: "user",
+          content: [
+            { type: "text", value: "one" },
+            { type: "text", value: " two" },
+          ],
+        },
+      ],
+    });
+    expect(chat.conversations).toEqual(["system: Be brief. | user: one two"]);
+    expect(chat.prompts[0]?.options).toEqual({ generate: false });
+    expect(session.contextUsage).toBe(6);
+  });
+
+  it("tells the progress of the download, from 0 to 1", async () => {
+    const seen: number[] = [];
+    await LanguageModel.create({
+      monitor: (monitor) => monitor.addEventListener("downloadprogress", ({ loaded }) => seen.push(loaded)),
+    });
+    expect(seen).toEqual([0, 1]);
+  });
+
+  it.each([
+    ["a relative address", "weights/tiny.gguf", "https://app.example/page/weights/tiny.gguf"],
+    ["an address with a query", "/tiny.gguf?v=2#x", "https://app.example/tiny.gguf?v=2"],
+    ["an absolute address", "https://host.example/model", "https://host.example/model"],
+    ["a URL", new URL("https://host.example/a%20b.gguf"), "https://host.example/a%20b.gguf"],
+  ])("takes %s", async (_, model, url) => {
+    await LanguageModel.create({ model });
+    expect(FakeWorker.started[0]?.received[0]).toMatchObject({
+      params: { source: { kind: "url", url }, contextWindow: undefined },
+    });
+  });
+
+  it("takes a file, and calls the model by its name", async () => {
+    const file = new File(["GGUF"], "own.gguf");
+    expect((await LanguageModel.create({ model: file })).model).toBe("own.gguf");
+    expect(FakeWorker.started[0]?.received[0]).toMatchObject({
+      params: { source: { kind: "file", name: "own.gguf" } },
+    });
+  });
+
+  it("takes a manifest, whose window a smaller one replaces", async () => {
+    const model = {
+      id: "own",
+      files: [{ path: "a.gguf", bytes: 4, sha256: "0".repeat(64) }],
+      contextWindow: 512,
+    };
+    await LanguageModel.create({ model });
+    await LanguageModel.create({ model, contextWindow: 128 });
+    const windows = FakeWorker.started.map(({ received: [load] }) =>
+      load?.kind === "chat-load" ? load.params.contextWindow : 0,
+    );
+    expect(windows).toEqual([512, 128]);
+  });
+
+  it.each([
+    ["a system message that is not the first", TypeError],
+    ["a role that there is not", TypeError],
+  ])("refuses %s in the initial prompts", async (what, error) => {
+    const first = { role: "user", content: "a" } as const;
+    const role = what.startsWith("a system") ? "system" : ("judge" as "user");
+    await expect(
+      LanguageModel.create({ initialPrompts: [first, { role, content: "b" }] }),
+    ).rejects.toBeInstanceOf(error);
+    expect(FakeWorker.started).toEqual([]);
+  });
+
+  it.each([
+    ["temperature", Number.NaN],
+    ["temperature", -1],
+    ["temperature", Number.POSITIVE_INFINITY],
+    ["topK", 1.5],
+    ["topP", 2],
+    ["minP", -0.1],
+    ["repetitionPenalty", 0],
+    ["presencePenalty", Number.NaN],
+    ["frequencyPenalty", -1],
+    ["seed", 0.5],
+    ["maxTokens", 0],
+    ["contextWindow", -5],
+    ["temperature", "hot"],
+    ["stop", Array.from({ length: 10_000 }, (_, i) => `${i}`)],
+    ["stop", ["a".repeat(257)]],
+    ["stop", [""]],
+    ["stop", "word"],
+    ["device", "gpu"],
+    ["modelHost", "https://"],
+    ["model", { id: "no files", files: [] }],
+  ])("refuses %s: %s", async (name, value) => {
+    await expect(LanguageModel.create({ [name]: value })).rejects.toMatchObject({
+      code: "invalid-input",
+      name: "RangeError",
+    });
+    expect(FakeWorker.started).toEqual([]);
+  });
+
+  it("refuses models, modes, languages and kinds of input that there are not", async () => {
+    const { create } = LanguageModel;
+    await expect(create({ model: "gpt-9" })).rejects.toMatchObject({ code: "unknown-model" });
+    await expect(create({ samplingMode: "wild" as "creative" })).rejects.toBeInstanceOf(TypeError);
+    await expect(
+      create({ expectedInputs: [{ type: "text", languages: ["not a language"] }] }),
+    ).rejects.toBeInstanceOf(RangeError);
+    await expect(create({ expectedInputs: [{ type: "smell" as "text" }] })).rejects.toBeInstanceOf(TypeError);
+    const unsupported = { name: "NotSupportedError" };
+    await expect(create({ expectedInputs: [{ type: "image" }] })).rejects.toMatchObject(unsupported);
+    await expect(create({ expectedOutputs: [{ type: "audio" }] })).rejects.toMatchObject(unsupported);
+    await expect(create({ tools: [{ name: "clock" }] } as object)).rejects.toMatchObject(unsupported);
+    expect(FakeWorker.started).toEqual([]);
+  });
+
+  it.each([
+    ["http-status", "NetworkError"],
+    ["hash-mismatch", "NetworkError"],
+    ["unsupported-model", "NotSupportedError"],
+    ["malformed-file", "OperationError"],
+    ["out-of-memory", "OperationError"],
+  ] as const)("gives %s the name %s", async (code, name) => {
+    chat.intercept = (worker, { id }) => {
+      worker.say({ id, kind: "failed", error: { code, message: "No." } });
+      return true;
+    };
+    await expect(LanguageModel.create()).rejects.toMatchObject({ code, name });
+    expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+
+  it("says what was requested when the initial prompts do not fit, and ends the worker", async () => {
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind !== "chat-prompt") return false;
+      const error = { code: "context-overflow", message: "No.", detail: "120/100" } as const;
+      worker.say({ id, kind: "failed", error });
+      return true;
+    };
+    await expect(
+      LanguageModel.create({ initialPrompts: [{ role: "user", content: "long" }] }),
+    ).rejects.toMatchObject({ name: "QuotaExceededError", requested: 120, quota: 100 });
+    expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+
+  it("starts nothing when already aborted, and ends the worker when aborted on the way", async () => {
+    await expect(LanguageModel.create({ signal: AbortSignal.abort() })).rejects.toMatchObject(aborted);
+    expect(FakeWorker.started).toEqual([]);
+    chat.intercept = () => true;
+    const controller = new AbortController();
+    const creation = LanguageModel.create({ signal: controller.signal });
+    await vi.waitFor(() => expect(FakeWorker.started).toHaveLength(1));
+    controller.abort();
+    await expect(creation).rejects.toMatchObject(aborted);
+    expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+
+  it("destroys the session when its signal is aborted later", async () => {
+    const controller = new AbortController();
+    const session = await LanguageModel.create({ signal: controller.signal });
+    const reason = new Error("enough");
+    controller.abort(reason);
+    await expect(session.prompt("a")).rejects.toBe(reason);
+    expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+});
+
+describe("LanguageModel.availability", () => {
+  it("tells what is in the cache", async () => {
+    const { availability } = LanguageModel;
+    const caches = new FakeCaches();
+    vi.stubGlobal("caches", caches);
+    expect(await availability()).toBe("downloadable");
+    const store = (entry: string) => {
+      for (const end of ["", "?complete"]) {
+        caches.store(`https://inglenook.invalid/${entry}${end}`, Buffer.from(" "));
+      }
+    };
+    store("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53");
+    expect(await availability()).toBe("available");
+    expect(await availability({ model: "/tiny.gguf" })).toBe("downloadable");
+    store(`url/${encodeURIComponent("https://app.example/tiny.gguf")}`);
+    expect(await availability({ model: "/tiny.gguf" })).toBe("available");
+    expect(await availability({ model: new Blob(["GGUF"]) })).toBe("available");
+  });
+
+  it("tells what cannot be had", async () => {
+    vi.stubGlobal("navigator", {});
+    const { availability } = LanguageModel;
+    expect(await availability({ expectedInputs: [{ type: "image" }] })).toBe("unavailable");
+    expect(await availability({ device: "webgpu" })).toBe("unavailable");
+    await expect(availability({ model: "gpt-9" })).rejects.toMatchObject({ code: "unknown-model" });
+  });
+
+  it("knows what this page is downloading", async () => {
+    chat.intercept = () => true;
+    const controller = new AbortController();
+    const creation = LanguageModel.create({ signal: controller.signal });
+    await vi.waitFor(() => expect(FakeWorker.started).toHaveLength(1));
+    expect(await LanguageModel.availability()).toBe("downloading");
+    expect(await LanguageModel.availability({ model: "/other.gguf" })).toBe("downloadable");
+    controller.abort();
+    await expect(creation).rejects.toMatchObject(aborted);
+    expect(await LanguageModel.availability()).toBe("downloadable");
+  });
+});
+
+describe("prompt", () => {
+  it("answers, and the conversation grows", async () => {
+    const session = await LanguageModel.create();
+    expect(await session.prompt("one two")).toBe("ONE TWO");
+    expect(await session.prompt("three")).toBe("THREE");
+    expect(chat.conversations).toEqual(["user: one two", "user: one two | assistant: ONE TWO | user: three"]);
+    expect(session.contextUsage).toBe(3 + 3 + 2 + 1);
+    expect(session.metrics).toMatchObject({ reason: "end", generatedTokens: 1, promptTokens: 8 });
+  });
+
+  it("passes on how to choose, and a seed of its own for every answer", async () => {
+    const sampling = { temperature: 0.5, topK: 3, topP: 0.9, minP: 0.1, maxTokens: 7, stop: ["\n"] };
+    const session = await LanguageModel.create(sampling);
+    await session.prompt("a");
+    await session.prompt("b");
+    const [first, second] = chat.prompts.map(({ options }) => options);
+    expect(first).toMatchObject({ generate: true, ...sampling });
+    expect(first?.seed).not.toBe(second?.seed);
+    const seeded = await LanguageModel.create({ seed: 42, samplingMode: "most-predictable" });
+    await seeded.prompt("a");
+    expect(chat.prompts.at(-1)?.options).toMatchObject({ seed: 42, temperature: 0 });
+    expect(seeded.samplingMode).toBe("most-predictable");
+  });
+
+  it("takes messages, an empty list as an empty message, and a prefix that the answer does not repeat", async () => {
+    const session = await LanguageModel.create();
+    await session.prompt([
+      { role: "system", content: "Rhyme." },
+      { role: "user", content: "cat" },
+    ]);
+    await session.prompt([]);
+    const answer = await session.prompt([
+      { role: "user", content: "dog" },
+      { role: "assistant", content: "A dog is", prefix: true },
+    ]);
+    expect(answer).toBe("DOG");
+    expect(chat.prompts.at(-1)?.options.prefix).toBe("A dog is");
+    await session.prompt("end");
+    expect(chat.conversations.at(-1)).toBe(
+      "system: Rhyme. | user: cat | assistant: CAT | user:  | assistant:  | user: dog | assistant: A dog isDOG | user: end",
+    );
+  });
+
+  it.each([
+    ["nothing", undefined, "TypeError"],
+    ["a number", 7, "TypeError"],
+    ["one message that is not in a list", { role: "user", content: "a" }, "TypeError"],
+    ["null in a list", [null], "TypeError"],
+    ["a message without content", [{ role: "user" }], "TypeError"],
+    ["a role that there is not", [{ role: "judge", content: "a" }], "TypeError"],
+    ["content that is a number", [{ role: "user", content: 1 }], "TypeError"],
+    ["a type that there is not", [{ role: "user", content: [{ type: "smell", value: "a" }] }], "TypeError"],
+    ["a text that is a number", [{ role: "user", content: [{ type: "text", value: 1 }] }], "TypeError"],
+    ["an image", [{ role: "user", content: [{ type: "image", value: {} }] }], "NotSupportedError"],
+    [
+      "an assistant's sound",
+      [{ role: "assistant", content: [{ type: "audio", value: {} }] }],
+      "NotSupportedError",
+    ],
+    ["a prefix of the user", [{ role: "user", content: "a", prefix: true }], "SyntaxError"],
+    [
+      "a prefix that is not the last",
+      [
+        { role: "assistant", content: "a", prefix: true },
+        { role: "user", content: "b" },
+      ],
+      "SyntaxError",
+    ],
+    [
+      "a system message that is not the first",
+      [
+        { role: "user", content: "a" },
+        { role: "system", content: "b" },
+      ],
+      "TypeError",
+    ],
+  ])("refuses %s", async (_, given: unknown, name) => {
+    const session = await LanguageModel.create();
+    const input = given as string;
+    const outcomes = [
+      session.prompt(input),
+      session.append(input),
+      session.measureContextUsage(input),
+      collect(session.promptStreaming(input)),
+    ];
+    for (const outcome of outcomes) await expect(outcome).rejects.toMatchObject({ name });
+    expect(chat.prompts).toEqual([]);
+  });
+
+  it("refuses a system message once there is a conversation, and a constraint", async () => {
+    const session = await LanguageModel.create();
+    await session.prompt("a");
+    await expect(session.prompt([{ role: "system", content: "b" }])).rejects.toBeInstanceOf(TypeError);
+    await expect(session.prompt("b", { responseConstraint: {} })).rejects.toMatchObject({
+      name: "NotSupportedError",
+    });
+    await expect(session.prompt("b", { omitResponseConstraintInput: true })).rejects.toBeInstanceOf(
+      TypeError,
+    );
+    expect(chat.prompts).toHaveLength(1);
+  });
+
+  it("does what is asked of one session in order", async () => {
+    const release = hold();
+    const session = await LanguageModel.create();
+    const [first, , second] = [session.prompt("one"), session.append("between"), session.prompt("two")];
+    await vi.waitFor(() => expect(chat.kinds()).toContain("chat-prompt"));
+    expect(chat.kinds()).toEqual(["chat-load", "chat-prompt"]);
+    release();
+    expect(await Promise.all([first, second])).toEqual(["ONE", "TWO"]);
+    expect(chat.conversations.at(-1)).toBe("user: one | assistant: ONE | user: between | user: two");
+  });
+
+  it("leaves the session as it was when aborted: waiting, under way, or too late", async () => {
+    const release = hold();
+    const session = await LanguageModel.create();
+    const [first, second, third] = Array.from({ length: 3 }, () => new AbortController()) as [
+      AbortController,
+      AbortController,
+      AbortController,
+    ];
+    const underWay = session.prompt("one", { signal: first.signal });
+    const waiting = session.prompt("two", { signal: second.signal });
+    const spared = session.prompt("three", { signal: third.signal });
+    await vi.waitFor(() => expect(chat.kinds()).toContain("chat-prompt"));
+    const reason = new Error("enough");
+    second.abort(reason);
+    first.abort();
+    await expect(underWay).rejects.toMatchObject(aborted);
+    await expect(waiting).rejects.toBe(reason);
+    await vi.waitFor(() => expect(chat.kinds().slice(-2)).toEqual(["abort", "chat-prompt"]));
+    release();
+    expect(await spared).toBe("THREE");
+    third.abort();
+    expect(chat.conversations.at(-1)).toBe("user: three");
+    expect(await session.prompt("four")).toBe("FOUR");
+  });
+
+  it("leaves the session as it was when it fails", async () => {
+    const session = await LanguageModel.create();
+    await session.prompt("one");
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind !== "chat-prompt") return false;
+      worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+      worker.say({ id, kind: "failed", error: { code: "internal", message: "No." } });
+      return true;
+    };
+    await expect(session.prompt("two")).rejects.toMatchObject({ code: "internal", name: "UnknownError" });
+    chat.intercept = () => false;
+    const usage = session.contextUsage;
+    await session.prompt("three");
+    expect(usage).toBe(3);
+    expect(chat.conversations.at(-1)).toBe("user: one | assistant: ONE | user: three");
+  });
+
+  it("says what was requested when the input does not fit, and remains usable", async () => {
+    const session = await LanguageModel.create();
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind !== "chat-prompt") return false;
+      worker.say({
+        id,
+        kind: "failed",
+        error: { code: "context-overflow", message: "No.", detail: "345/100" },
+      });
+      return true;
+    };
+    const error = await session.prompt("long").catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(DOMException);
+    expect(error).toMatchObject({ name: "QuotaExceededError", requested: 345, quota: 100 });
+    chat.intercept = () => false;
+    expect(await session.prompt("short")).toBe("SHORT");
+  });
+
+  it("uses the browser's own QuotaExceededError where there is one", async () => {
+    class QuotaExceededError extends DOMException {
+      constructor(
+        message: string,
+        readonly options: { quota: number; requested: number },
+      ) {
+        super(message, "QuotaExceededError");
+      }
+    }
+    vi.stubGlobal("QuotaExceededError", QuotaExceededError);
+    const session = await LanguageModel.create();
+    chat.intercept = (worker, { id }) => {
+      worker.say({ id, kind: "failed", error: { code: "context-overflow", message: "No.", detail: "3/2" } });
+      return true;
+    };
+    const error = await session.prompt("long").catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(QuotaExceededError);
+    expect(error).toMatchObject({ options: { requested: 3, quota: 2 } });
+    vi.unstubAllGlobals();
+  });
+});
+
+describe("promptStreaming", () => {
+  it("gives the answer piece by piece", async () => {
+    const session = await LanguageModel.create();
+    expect(await collect(session.promptStreaming("one two three"))).toEqual(["ONE", " TWO", " THREE"]);
+    expect(session.contextUsage).toBe(7);
+  });
+
+  it("throws when already aborted, and fails when aborted on the way", async () => {
+    const session = await LanguageModel.create();
+    expect(() => session.promptStreaming("a", { signal: AbortSignal.abort() })).toThrow(
+      expect.objectContaining(aborted),
+    );
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind === "chat-prompt") {
+        worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+      }
+      return kind === "chat-prompt";
+    };
+    const controller = new AbortController();
+    const reader = session.promptStreaming("a", { signal: controller.signal }).getReader();
+    expect(await reader.read()).toEqual({ done: false, value: "half" });
+    controller.abort();
+    await expect(reader.read()).rejects.toMatchObject(aborted);
+    expect(session.contextUsage).toBe(0);
+  });
+
+  it("stops the model when the stream is cancelled, and takes the turn back", async () => {
+    const release = hold();
+    const session = await LanguageModel.create();
+    const stream = session.promptStreaming("a");
+    await vi.waitFor(() => expect(chat.kinds()).toContain("chat-prompt"));
+    await stream.cancel();
+    await vi.waitFor(() => expect(chat.kinds()).toContain("abort"));
+    release();
+    expect(await session.prompt("b")).toBe("B");
+    expect(chat.conversations.at(-1)).toBe("user: b");
+  });
+});
+
+describe("append", () => {
+  it("has messages read, and answers nothing", async () => {
+    const session = await LanguageModel.create();
+    expect(await session.append("one")).toBeUndefined();
+    await session.append([{ role: "assistant", content: "two", prefix: true }]);
+    expect(session.contextUsage).toBe(4);
+    expect(session.metrics).toBeNull();
+    await session.prompt("three");
+    expect(chat.conversations.at(-1)).toBe("user: one | assistant: two | user: three");
+    expect(chat.prompts.map(({ options }) => options.generate)).toEqual([false, false, true]);
+  });
+});
+
+describe("context", () => {
+  it("measures what an input would add", async () => {
+    const session = await LanguageModel.create({
+      initialPrompts: [{ role: "system", content: "Be brief." }],
+    });
+    expect(await session.measureContextUsage("one two")).toBe(3);
+    expect(await session.measureContextUsage([{ role: "user", content: "one" }])).toBe(2);
+    await expect(session.measureContextUsage("one", { signal: AbortSignal.abort() })).rejects.toMatchObject(
+      aborted,
+    );
+    expect(session.contextUsage).toBe(3);
+  });
+
+  it("leaves out the oldest messages that are not initial, says so, and does not take them back", async () => {
+    const session = await LanguageModel.create({
+      initialPrompts: [
+        { role: "system", content: "Be brief." },
+        { role: "user", content: "first" },
+      ],
+    });
+    await session.prompt("one");
+    await session.prompt("two");
+    const events: string[] = [];
+    session.oncontextoverflow = ({ type }) => events.push(`handler ${type}`);
+    session.addEventListener("contextoverflow", ({ type }) => events.push(`listener ${type}`));
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind !== "chat-prompt") return false;
+      worker.say({ id, kind: "progress", progress: { dropped: 2 } });
+      worker.say({ id, kind: "failed", error: { code: "internal", message: "No." } });
+      return true;
+    };
+    await expect(session.prompt("three")).rejects.toMatchObject({ code: "internal" });
+    chat.intercept = () => false;
+    expect(events).toEqual(["listener contextoverflow", "handler contextoverflow"]);
+    await session.prompt("four");
+    expect(chat.prompts.at(-1)?.keep).toBe(2);
+    expect(chat.conversations.at(-1)).toBe(
+      "system: Be brief. | user: first | user: two | assistant: TWO | user: four",
+    );
+  });
+});
+
+describe("clone", () => {
+  it("goes on from the same conversation, each for itself, in the same worker", async () => {
+    const session = await LanguageModel.create({ temperature: 0.1 });
+    await session.prompt("one");
+    const clone = await session.clone();
+    expect(clone.contextUsage).toBe(3);
+    await Promise.all([session.prompt("two"), clone.prompt("three")]);
+    expect(chat.conversations.slice(-2)).toEqual([
+      "user: one | assistant: ONE | user: two",
+      "user: one | assistant: ONE | user: three",
+    ]);
+    expect(chat.prompts.map(({ session }) => session)).toEqual([0, 0, 1]);
+    expect(chat.prompts.at(-1)?.options.temperature).toBe(0.1);
+    expect(FakeWorker.started).toHaveLength(1);
+    expect(FakeWorker.started[0]?.received).toContainEqual(
+      expect.objectContaining({ kind: "chat-fork", params: { session: 0, to: 1 } }),
+    );
+  });
+
+  it("is not made when aborted", async () => {
+    const session = await LanguageModel.create();
+    await expect(session.clone({ signal: AbortSignal.abort() })).rejects.toMatchObject(aborted);
+  });
+
+  it("keeps the worker until the last session is destroyed", async () => {
+    const session = await LanguageModel.create();
+    const clone = await session.clone();
+    session.destroy();
+    await expect(session.prompt("a")).rejects.toMatchObject(aborted);
+    expect(FakeWorker.started[0]?.terminated).toBe(false);
+    expect(FakeWorker.started[0]?.received.at(-1)).toMatchObject({
+      kind: "chat-close",
+      params: { session: 0 },
+    });
+    expect(await clone.prompt("b")).toBe("B");
+    clone.destroy();
+    expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+});
+
+describe("destroy", () => {
+  it("rejects what is pending and what comes later, and what was known stays so", async () => {
+    const session = await LanguageModel.create();
+    await session.prompt("one");
+    hold();
+    const pending = [session.prompt("two"), session.append("three")];
+    const reader = session.promptStreaming("four").getReader();
+    const reading = reader.read();
+    session.destroy();
+    session.destroy();
+    for (const call of [...pending, reading]) await expect(call).rejects.toMatchObject(aborted);
+    const later = [
+      session.prompt("a"),
+      session.append("a"),
+      session.clone(),
+      session.measureContextUsage("a"),
+    ];
+    for (const call of later) await expect(call).rejects.toMatchObject(aborted);
+    expect(() => session.promptStreaming("a")).toThrow(expect.objectContaining(aborted));
+    expect(session).toMatchObject({ contextUsage: 3, contextWindow: 100, device: "cpu" });
+    expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+});
+
+describe("when the GPU fails", () => {
+  const onGpu = () => {
+    chat.loaded = { device: "webgpu", fallback: null, contextWindow: 100 };
+  };
+  /** The first worker dies at its second prompt, after saying some of the answer; the second is on the CPU. */
+  const loseGpu = (said: string[]) => {
+    let prompts = 0;
+    chat.intercept = (worker, { id, kind }) => {
+      if (worker !== FakeWorker.started[0]) {
+        chat.loaded = { device: "cpu", fallback: null, contextWindow: 100 };
+        return false;
+      }
+      if (kind !== "chat-prompt" || ++prompts < 2) return false;
+      said.forEach((text, i) => {
+        worker.say({ id, kind: "progress", progress: { text, tokens: i + 1 } });
+      });
+      worker.say({ kind: "died", error: { code: "gpu-lost", message: "Lost." } });
+      return true;
+    };
+  };
+
+  it("goes on from what was said, in a new worker, and tells every session", async () => {
+    onGpu();
+    const session = await LanguageModel.create({ maxTokens: 10 });
+    const clone = await session.clone();
+    const changes = vi.fn();
+    session.ondevicechange = changes;
+    clone.addEventListener("devicechange", changes);
+    loseGpu(["Say", "ing"]);
+    await session.prompt("one");
+    expect(await collect(session.promptStreaming("two"))).toEqual(["Say", "ing", "TWO"]);
+    expect(chat.prompts.at(-1)?.options).toMatchObject({ prefix: "Saying", maxTokens: 8 });
+    expect(session).toMatchObject({ device: "cpu", fallback: { reason: "device-lost" } });
+    expect(session.metrics?.generatedTokens).toBe(3);
+    expect(changes).toHaveBeenCalledTimes(2);
+    await session.prompt("three");
+    expect(chat.conversations.at(-1)).toBe(
+      "user: one | assistant: ONE | user: two | assistant: SayingTWO | user: three",
+    );
+    expect(await clone.prompt("four")).toBe("FOUR");
+    expect(FakeWorker.started).toHaveLength(2);
+  });
+
+  it("begins again where nothing was said, and keeps a prefix", async () => {
+    onGpu();
+    const session = await LanguageModel.create();
+    loseGpu([]);
+    await session.prompt("one");
+    const prefix = { role: "assistant", content: "So", prefix: true } as const;
+    expect(await session.prompt([{ role: "user", content: "two" }, prefix])).toBe("TWO");
+    expect(chat.prompts.at(-1)?.options.prefix).toBe("So");
+  });
+
+  it("rejects, now and later, when the GPU was demanded", async () => {
+    onGpu();
+    vi.stubGlobal("navigator", { gpu: {} });
+    const session = await LanguageModel.create({ device: "webgpu" });
+    loseGpu(["Say"]);
+    await session.prompt("one");
+    await expect(session.prompt("two")).rejects.toMatchObject({ code: "gpu-lost", name: "UnknownError" });
+    await expect(session.prompt("three")).rejects.toMatchObject({ code: "gpu-lost" });
+    expect(FakeWorker.started).toHaveLength(1);
+  });
+
+  it("can be destroyed while it moves", async () => {
+    onGpu();
+    const session = await LanguageModel.create();
+    loseGpu([]);
+    await session.prompt("one");
+    const plain = chat.intercept;
+    chat.intercept = (worker, message) => message.kind === "chat-load" || plain(worker, message);
+    const pending = session.prompt("two");
+    await vi.waitFor(() => expect(FakeWorker.started).toHaveLength(2));
+    session.destroy();
+    await expect(pending).rejects.toMatchObject(aborted);
+    expect(FakeWorker.started.map(({ terminated }) => terminated)).toEqual([true, true]);
+  });
+});
+
+describe("install", () => {
+  it("puts the class where the browser has none", () => {
+    vi.stubGlobal("LanguageModel", undefined);
+    expect(install()).toBe(true);
+    expect((globalThis as { LanguageModel?: unknown }).LanguageModel).toBe(LanguageModel);
+    expect(install()).toBe(false);
+    const native = class {};
+    vi.stubGlobal("LanguageModel", native);
+    expect(install()).toBe(false);
+    expect((globalThis as { LanguageModel?: unknown }).LanguageModel).toBe(native);
+    vi.unstubAllGlobals();
+  });
+});

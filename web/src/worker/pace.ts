@@ -1,0 +1,30 @@
+import type { DeviceKind } from "./protocol.js";
+
+/** How long a step may take, in milliseconds: on the CPU an abort waits for it, and 50 ms is a delay people notice. */
+const TARGET_MS = { cpu: 30, webgpu: 60 };
+const FIRST = { cpu: 8, webgpu: 64 };
+const MOST = 512;
+
+/** How many tokens of a prompt are read in one step, by how long the last ones took. */
+export class Pace {
+  readonly #kind: DeviceKind;
+  #chunk: number;
+
+  constructor(kind: DeviceKind) {
+    this.#kind = kind;
+    this.#chunk = FIRST[kind];
+  }
+
+  /** Tokens of the next step. On a GPU a power of two, since every new shape is a new pipeline. */
+  get chunk(): number {
+    if (this.#kind === "webgpu") return 2 ** Math.floor(Math.log2(this.#chunk));
+    return Math.floor(this.#chunk);
+  }
+
+  /** Learns that a step of `tokens` tokens took `ms`; the chunk at most doubles. */
+  took(tokens: number, ms: number): void {
+    if (tokens < 1) return;
+    const fitting = (tokens * TARGET_MS[this.#kind]) / Math.max(ms, 1);
+    this.#chunk = Math.max(1, Math.min(MOST, fitting, this.#chunk * 2));
+  }
+}
