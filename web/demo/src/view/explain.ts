@@ -47,6 +47,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     what: "The message is too long for the model.",
     remedy: "Shorten it, or choose a larger context.",
   },
+  template: {
+    what: "The model's own form for conversations does not accept this one.",
+    remedy: "Start a new chat, or choose another model.",
+  },
   "gpu-unavailable": {
     what: "There is no usable graphics processor (WebGPU) here.",
     remedy: "Set “Run on” to automatic or to the CPU.",
