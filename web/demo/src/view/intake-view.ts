@@ -1,6 +1,7 @@
 import { type Found, fromDrop, fromFolder, fromInput } from "../files/collect";
 import { ACCEPTED } from "../reading/read-text";
 import { byId } from "./dom";
+import { onDrop } from "./drop";
 
 type FolderPicker = () => Promise<FileSystemDirectoryHandle>;
 
@@ -8,7 +9,6 @@ type FolderPicker = () => Promise<FileSystemDirectoryHandle>;
 export class IntakeView {
   readonly #files = byId<HTMLInputElement>("file-input");
   readonly #folder = byId<HTMLInputElement>("folder-input");
-  #depth = 0;
 
   constructor(readonly take: (found: AsyncIterable<Found> | Iterable<Found>) => void) {
     this.#files.accept = ACCEPTED;
@@ -20,7 +20,7 @@ export class IntakeView {
     }
     this.#onClick("choose-files", () => this.#files.click());
     this.#onClick("choose-folder", () => void this.#pickFolder());
-    this.#listenForDrops();
+    onDrop((data) => take(fromDrop(data)));
   }
 
   #onClick(action: string, act: () => void): void {
@@ -43,26 +43,6 @@ export class IntakeView {
       if (!(error instanceof DOMException && error.name === "AbortError")) this.#folder.click();
     }
   }
-
-  #listenForDrops(): void {
-    const dragging = (event: DragEvent, change: number) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      this.#depth = Math.max(0, this.#depth + change);
-      document.body.toggleAttribute("data-dragging", this.#depth > 0);
-    };
-    addEventListener("dragenter", (event) => dragging(event, 1));
-    addEventListener("dragleave", (event) => dragging(event, -1));
-    addEventListener("dragover", (event) => dragging(event, 0));
-    addEventListener("drop", (event) => {
-      dragging(event, -this.#depth);
-      if (event.dataTransfer !== null && hasFiles(event)) this.take(fromDrop(event.dataTransfer));
-    });
-  }
-}
-
-function hasFiles(event: DragEvent): boolean {
-  return event.dataTransfer?.types.includes("Files") ?? false;
 }
 
 function folderPicker(): FolderPicker | null {

@@ -1,0 +1,46 @@
+import type { LanguageModel } from "inglenook";
+import { byId, setText } from "../view/dom";
+import { explain } from "../view/explain";
+import { formatNumber, formatRate } from "../view/format";
+import type { Model } from "../work/model";
+import type { Talk } from "./talk";
+
+/** What there is to know of the talk: speed, context, and what went wrong. */
+export class FactsView {
+  constructor(
+    readonly model: Model<LanguageModel>,
+    readonly talk: Talk,
+  ) {
+    for (const source of [model, talk]) source.addEventListener("change", () => this.#draw());
+    talk.addEventListener("partial", () => this.#drawSpeed());
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { state, overflowed } = this.talk;
+    document.body.setAttribute("data-talk", state.phase);
+    byId("overflow").hidden = !overflowed;
+    byId("trouble").hidden = state.phase !== "failed";
+    if (state.phase === "failed") {
+      const { what, remedy } = explain(state.failure.code);
+      setText(byId("trouble-what"), what);
+      setText(byId("trouble-remedy"), remedy);
+    }
+    this.#drawSpeed();
+    this.#drawRoom();
+  }
+
+  #drawSpeed(): void {
+    const { speed } = this.talk;
+    setText(byId("speed"), speed === null ? "not measured yet" : `${formatRate(speed)} tokens a second`);
+  }
+
+  #drawRoom(): void {
+    const { room } = this.talk;
+    byId<HTMLMeterElement>("context-meter").value = room ? room.used / room.window : 0;
+    const text = room
+      ? `${formatNumber(room.used)} of ${formatNumber(room.window)} tokens`
+      : "empty until the model is there";
+    setText(byId("context-text"), text);
+  }
+}
