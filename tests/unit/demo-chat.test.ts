@@ -48,6 +48,7 @@ describe("pieces of an answer", () => {
 class FakeSession extends EventTarget {
   contextUsage = 0;
   readonly contextWindow = 100;
+  readonly metrics = { generatedTokens: 11, decodeMs: 100 };
   heard: Turn[] = [];
   destroyed = false;
   clones: FakeSession[] = [];
@@ -108,6 +109,7 @@ describe("Talk", () => {
     await talk.send("c d");
     expect(said(conversation)).toEqual(["a b", "b a", "c d", "d c"]);
     expect(sessions()).toHaveLength(1);
+    expect(talk.speed).toBe(100);
     expect(talk.state.phase).toBe("idle");
   });
 

@@ -12,7 +12,6 @@ export class FactsView {
     readonly talk: Talk,
   ) {
     for (const source of [model, talk]) source.addEventListener("change", () => this.#draw());
-    talk.addEventListener("partial", () => this.#drawSpeed());
     this.#draw();
   }
 
@@ -26,13 +25,9 @@ export class FactsView {
       setText(byId("trouble-what"), what);
       setText(byId("trouble-remedy"), remedy);
     }
-    this.#drawSpeed();
-    this.#drawRoom();
-  }
-
-  #drawSpeed(): void {
     const { speed } = this.talk;
     setText(byId("speed"), speed === null ? "not measured yet" : `${formatRate(speed)} tokens a second`);
+    this.#drawRoom();
   }
 
   #drawRoom(): void {

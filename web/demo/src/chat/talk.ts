@@ -111,6 +111,8 @@ export class Talk extends EventTarget {
       const session = await this.#sessionFor(turns.slice(0, -1), signal);
       await this.#listen(session, question, signal);
       if (signal.aborted) throw signal.reason;
+      const { generatedTokens = 0, decodeMs = 0 } = session.metrics ?? {};
+      if (decodeMs > 0) this.#speed = ((generatedTokens - 1) / decodeMs) * 1000;
       this.#become({ phase: "idle" });
     } catch (error) {
       // The session was left as it was before the question: the next one begins from the conversation again.
@@ -142,14 +144,9 @@ export class Talk extends EventTarget {
   }
 
   async #listen(session: LanguageModel, question: string, signal: AbortSignal): Promise<void> {
-    let tokens = 0;
-    let first = 0;
     for await (const text of session.promptStreaming(question, { signal })) {
-      if (tokens++ === 0) first = performance.now();
       this.#partial += text;
       if (this.#state.phase !== "answering") this.#become({ phase: "answering" });
-      const seconds = (performance.now() - first) / 1000;
-      if (tokens > 1 && seconds > 0.2) this.#speed = (tokens - 1) / seconds;
       this.dispatchEvent(new Event("partial"));
     }
   }

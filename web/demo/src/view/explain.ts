@@ -12,7 +12,7 @@ const RELOAD =
 const ANOTHER_DEVICE = "Try again with “Run on” set to the CPU.";
 const HOST = "The server that hosts this page has to be put right; a new try later may work.";
 const DEFECT =
-  "This is a defect in the page or its model files rather than in yours. Reload the page to start over.";
+  "Nothing you wrote or opened beside the model is the cause. Another model may work; reload the page to start over.";
 
 /** One explanation for every code that the package can report. */
 export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
@@ -42,6 +42,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   "tensor-shape": { what: "A part of the model has the wrong shape.", remedy: DEFECT },
   "missing-file": { what: "One of the model's files is missing.", remedy: DEFECT },
   tokenizer: { what: "The model's vocabulary could not be read.", remedy: DEFECT },
+  template: { what: "The model's way of laying out a conversation could not be followed.", remedy: DEFECT },
   "invalid-input": { what: "The model was given something it cannot read.", remedy: RELOAD },
   "context-overflow": {
     what: "The message is too long for the model.",

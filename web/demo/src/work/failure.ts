@@ -8,7 +8,13 @@ export interface Failure {
 
 /** Anything that was not thrown by the package is a defect of the page, `internal`. */
 export function asFailure(error: unknown): Failure {
-  if (error instanceof Error && error.name === "InglenookError") return error as InglenookError;
+  // A DOMException has a `code` too, but a number.
+  if (error instanceof Error && typeof (error as InglenookError).code === "string") {
+    return error as InglenookError;
+  }
+  if (error instanceof DOMException && error.name === "QuotaExceededError") {
+    return { code: "context-overflow", message: error.message };
+  }
   return { code: "internal", message: error instanceof Error ? error.message : String(error) };
 }
 
