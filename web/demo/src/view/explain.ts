@@ -42,11 +42,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   "tensor-shape": { what: "A part of the model has the wrong shape.", remedy: DEFECT },
   "missing-file": { what: "One of the model's files is missing.", remedy: DEFECT },
   tokenizer: { what: "The model's vocabulary could not be read.", remedy: DEFECT },
-  template: { what: "The model's way of laying out a conversation could not be followed.", remedy: DEFECT },
   "invalid-input": { what: "The model was given something it cannot read.", remedy: RELOAD },
   "context-overflow": {
     what: "The message is too long for the model.",
-    remedy: "Shorten it, or choose a larger context.",
+    remedy: "Shorten it, or start a new chat.",
   },
   template: {
     what: "The model's own form for conversations does not accept this one.",
