@@ -3,6 +3,7 @@
 
 mod config;
 mod model;
+pub mod self_test;
 mod weights;
 
 pub use crate::nn::KvCache;

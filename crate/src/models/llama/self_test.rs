@@ -1,0 +1,280 @@
+//! Does a device compute what the CPU computes?
+
+use core::cell::Cell;
+
+use burn::tensor::Device;
+
+use super::{LayerType, Llama, LlamaConfig, Logits};
+use crate::{
+    Error, ErrorCode, Result,
+    device::read,
+    formats::{Dtype, TensorFile, TensorRows},
+    nn::Weights,
+};
+
+/// The largest difference of the logits, as a part of their own size, that is still rounding: the CPU rounds
+/// activations to eight bits, a GPU does not.
+const TOLERANCE: f32 = 0.05;
+/// Tokens of the synthetic vocabulary.
+const ROWS: usize = 64;
+/// Tokens of the test, the last of which is read on its own.
+const TOKENS: usize = 6;
+
+/// The types in which the matrices of `file` are stored, each once: what [`run`] is to test.
+pub fn dtypes(file: &TensorFile) -> Vec<Dtype> {
+    let infos = file.names().filter_map(|name| file.info(name)).filter(|info| info.shape.len() == 2);
+    let mut dtypes = Vec::new();
+    for info in infos {
+        if !dtypes.contains(&info.dtype) {
+            dtypes.push(info.dtype);
+        }
+    }
+    dtypes
+}
+
+/// Runs two blocks of the model's own widths, with synthetic weights stored as `dtypes`, on `device` and on the CPU.
+///
+/// # Errors
+/// `gpu-self-test` where the logits differ, or are not numbers; `gpu-error` where they cannot be read.
+pub async fn run(config: &LlamaConfig, dtypes: &[Dtype], device: &Device) -> Result<()> {
+    let layer = |kind| config.layer_types.contains(&kind).then_some(kind);
+    let kinds: Vec<_> = [LayerType::Full, LayerType::Sliding].into_iter().filter_map(layer).collect();
+    let config = LlamaConfig {
+        num_hidden_layers: 2,
+        layer_types: [kinds.first(), kinds.last()].into_iter().flatten().copied().collect(),
+        vocab_size: ROWS,
+        ..config.clone()
+    };
+    let expected = logits(&config, &Synthetic::new(dtypes), &Device::flex()).await?;
+    let found = logits(&config, &Synthetic::new(dtypes), device).await?;
+    if difference(&found, &expected) <= TOLERANCE {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::GpuSelfTest, "The GPU computes other numbers than the CPU."))
+}
+
+/// The length of what is between the two, as a part of the length of the second; NaN where one of them has NaN.
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+    let between = length(&mut expected.iter().zip(found).map(|(e, f)| e - f));
+    between / length(&mut expected.iter().copied())
+}
+
+/// The logits of all tokens but one, read at once, and of one read after them.
+async fn logits(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Vec<f32>> {
+    let llama = Llama::load(config, weights, device)?;
+    let ids: Vec<u32> = (0..TOKENS as u32).map(|i| i * 11 % ROWS as u32).collect();
+    let (first, last) = ids.split_at(TOKENS - 1);
+    let mut cache = llama.cache();
+    let mut logits: Vec<f32> = read(llama.forward(first, &mut cache, Logits::All)?).await?;
+    logits.extend(read(llama.forward(last, &mut cache, Logits::Last)?).await?);
+    Ok(logits)
+}
+
+/// Reproducible weights of a scale that keeps the activations near one. Matrices take the types in turn.
+struct Synthetic<'a> {
+    dtypes: &'a [Dtype],
+    matrices: Cell<usize>,
+}
+
+impl<'a> Synthetic<'a> {
+    fn new(dtypes: &'a [Dtype]) -> Self {
+        Self { dtypes, matrices: Cell::new(0) }
+    }
+}
+
+impl Weights for Synthetic<'_> {
+    fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let scale = if shape.len() == 2 { 1.7 / (shape[1] as f32).sqrt() } else { 0.1 };
+        let centre = if name.ends_with("bias") { 0.0 } else { 1.0 };
+        let centre = if shape.len() == 2 { 0.0 } else { centre };
+        let mut random = Random::of(name);
+        Ok((0..shape.iter().product()).map(|_| centre + scale * random.unit()).collect())
+    }
+
+    fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
+        let turn = self.matrices.replace(self.matrices.get() + 1);
+        let dtype = self.dtypes.get(turn % self.dtypes.len().max(1)).copied().unwrap_or(Dtype::F32);
+        if let Some(blocks) = Blocks::of(dtype).filter(|_| shape[1].is_multiple_of(dtype.block().0)) {
+            return TensorRows::of_bytes(dtype, shape, blocks.random(name, shape));
+        }
+        let values = self.read(name, &shape)?;
+        match dtype {
+            Dtype::F16 => {
+                let bytes = values.into_iter().flat_map(|v| half::f16::from_f32(v).to_le_bytes());
+                TensorRows::of_bytes(dtype, shape, bytes.collect())
+            }
+            Dtype::BF16 => {
+                let bytes = values.into_iter().flat_map(|v| half::bf16::from_f32(v).to_le_bytes());
+                TensorRows::of_bytes(dtype, shape, bytes.collect())
+            }
+            _ => TensorRows::of_f32(shape, &values),
+        }
+    }
+
+    fn contains(&self, _: &str) -> bool {
+        true
+    }
+}
+
+/// The blocks of a quantised type, filled by chance but for their scales.
+struct Blocks {
+    dtype: Dtype,
+    /// Where a block has an F16 scale, and the size of a weight whose scale is one.
+    scale: (usize, f32),
+    /// The same for the F16 that is added, or that scales what is taken away.
+    min: Option<(usize, f32)>,
+}
+
+impl Blocks {
+    fn of(dtype: Dtype) -> Option<Self> {
+        let (scale, min) = match dtype {
+            Dtype::Q4_0 => ((0, 4.6), None),
+            Dtype::Q4_1 => ((0, 4.6), Some((2, -7.5 / 4.6))),
+            Dtype::Q5_0 => ((0, 9.2), None),
+            Dtype::Q5_1 => ((0, 9.2), Some((2, -15.5 / 9.2))),
+            Dtype::Q8_0 => ((0, 74.0), None),
+            // The mins of the others are what they take away on average, for scales and mins of chance.
+            Dtype::Q2_K => ((80, 14.0), Some((82, 1.5 / 14.0))),
+            Dtype::Q3_K => ((108, 42.0), None),
+            Dtype::Q4_K => ((0, 230.0), Some((2, 7.5 / 230.0))),
+            Dtype::Q5_K => ((0, 460.0), Some((2, 15.5 / 460.0))),
+            Dtype::Q6_K => ((208, 1370.0), None),
+            _ => return None,
+        };
+        Some(Self { dtype, scale, min })
+    }
+
+    fn random(&self, name: &str, shape: [usize; 2]) -> Vec<u8> {
+        let (elements, size) = self.dtype.block();
+        let mut random = Random::of(name);
+        let mut bytes: Vec<u8> = (0..shape[0] * shape[1] / elements * size).map(|_| random.byte()).collect();
+        let weight = 1.0 / (shape[1] as f32).sqrt();
+        let mut put = |block: usize, at: usize, value: f32| {
+            let place = block * size + at;
+            bytes[place..place + 2].copy_from_slice(&half::f16::from_f32(value).to_le_bytes());
+        };
+        for block in 0..shape[0] * shape[1] / elements {
+            put(block, self.scale.0, weight / self.scale.1);
+            if let Some((at, share)) = self.min {
+                put(block, at, weight * share);
+            }
+        }
+        bytes
+    }
+}
+
+/// Numbers that depend on a name alone.
+struct Random(u32);
+
+impl Random {
+    fn of(name: &str) -> Self {
+        Self(name.bytes().fold(0x811c_9dc5, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193)) | 1)
+    }
+
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    fn byte(&mut self) -> u8 {
+        (self.next() >> 13) as u8
+    }
+
+    /// In [-1, 1).
+    fn unit(&mut self) -> f32 {
+        (self.next() >> 8) as f32 / (1 << 23) as f32 - 1.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::dequantise::Decoder;
+
+    const STORED: [Dtype; 13] = [
+        Dtype::F32,
+        Dtype::F16,
+        Dtype::BF16,
+        Dtype::Q4_0,
+        Dtype::Q4_1,
+        Dtype::Q5_0,
+        Dtype::Q5_1,
+        Dtype::Q8_0,
+        Dtype::Q2_K,
+        Dtype::Q3_K,
+        Dtype::Q4_K,
+        Dtype::Q5_K,
+        Dtype::Q6_K,
+    ];
+
+    /// The same weights in f32.
+    struct Exact<'a>(Synthetic<'a>);
+
+    impl Weights for Exact<'_> {
+        fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+            self.0.read(name, shape)
+        }
+
+        fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
+            let mut rows = self.0.rows(name, shape)?;
+            let (mut bytes, mut values) = (Vec::new(), Vec::new());
+            rows.next(shape[0], &mut bytes)?;
+            Decoder::of(rows.dtype()).unwrap().decode(&bytes, &mut values);
+            TensorRows::of_f32(shape, &values)
+        }
+
+        fn contains(&self, name: &str) -> bool {
+            self.0.contains(name)
+        }
+    }
+
+    fn config() -> LlamaConfig {
+        let json = br#"{"model_type": "qwen3", "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 9,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "vocab_size": 64,
+            "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
+        LlamaConfig {
+            num_hidden_layers: 2,
+            layer_types: vec![LayerType::Full; 2],
+            ..LlamaConfig::from_json(json).unwrap()
+        }
+    }
+
+    #[test]
+    fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
+        for dtype in STORED {
+            let dtypes = [dtype];
+            let device = Device::flex();
+            let stored = pollster::block_on(logits(&config(), &Synthetic::new(&dtypes), &device)).unwrap();
+            let exact =
+                pollster::block_on(logits(&config(), &Exact(Synthetic::new(&dtypes)), &device)).unwrap();
+            let rounding = difference(&stored, &exact);
+            assert!(rounding < TOLERANCE / 2.0, "{dtype}: {rounding}");
+            assert!(
+                stored.iter().all(|logit| logit.abs() < 100.0)
+                    && stored.iter().any(|logit| logit.abs() > 0.1)
+            );
+            let other =
+                pollster::block_on(logits(&config(), &Synthetic::new(&[Dtype::F32]), &device)).unwrap();
+            assert!(Blocks::of(dtype).is_none() || difference(&stored, &other) > 4.0 * TOLERANCE, "{dtype}");
+        }
+        assert!(
+            !(difference(&[f32::NAN], &[1.0]) <= TOLERANCE) && !(difference(&[0.0], &[1.0]) <= TOLERANCE)
+        );
+    }
+
+    #[test]
+    fn a_device_passes_its_own_test() {
+        let window = LlamaConfig {
+            layer_types: vec![LayerType::Sliding; 9],
+            num_hidden_layers: 9,
+            sliding_window: Some(3),
+            ..config()
+        };
+        for config in [config(), window] {
+            pollster::block_on(run(&config, &STORED, &Device::flex())).unwrap();
+        }
+    }
+}
