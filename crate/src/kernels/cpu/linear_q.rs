@@ -11,7 +11,8 @@ mod unpack;
 use self::{
     activations::Activations,
     kind::{Kind, Quants},
-    tile::{BLOCK_QUANTS, multiply_panel, multiply_row, unpack_tile},
+    tile::{PAIR, TilePair, multiply_panel, multiply_row, unpack_tile},
+    unpack::LANES,
 };
 use super::f32x4::F32x4;
 use crate::kernels::linear_q::layout::{BLOCK, Format, SUPER_BLOCK, TILE};
@@ -51,33 +52,53 @@ pub(crate) fn multiply(x: &[f32], weight: &Weight, y: &mut [f32]) {
 fn multiply_kind<K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
     let [out, columns] = weight.shape;
     let activations = Activations::new(x, columns, K::GROUP);
-    let single = x.len() == columns;
-    let mut scales = Vec::new();
-    let mut quants = vec![0; if single { 0 } else { TILE * columns }];
-    for tile in 0..out.div_ceil(TILE) {
-        let scales = weight.tile_scales(tile, &mut scales);
-        let planes = weight.tile_planes(tile);
-        if !single {
-            unpack_tile::<K>(planes, &mut quants);
+    let tiles = out.div_ceil(TILE);
+    if x.len() > columns {
+        return multiply_panels::<K>(&activations, weight, y);
+    }
+    let mut room = Vec::new();
+    for (_, _, row) in activations.panels() {
+        for (tile, y) in (0..tiles).zip(y.chunks_mut(TILE)) {
+            let scales = weight.tile_scales(tile, &mut room);
+            let sums = multiply_row::<K>(weight.tile_planes(tile), scales, row);
+            y.copy_from_slice(&sums.to_array()[..y.len()]);
         }
-        for (first, count, panel) in activations.panels() {
-            let y = &mut y[first * out + tile * TILE..];
+    }
+}
+
+fn multiply_panels<K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
+    let [out, columns] = weight.shape;
+    let tiles = out.div_ceil(TILE);
+    let mut quants = vec![0; PAIR * TILE * columns];
+    let [mut first_room, mut second_room] = [Vec::new(), Vec::new()];
+    for tile in (0..tiles).step_by(PAIR) {
+        // Where there is no second tile the first is multiplied twice.
+        let second = (tile + 1).min(tiles - 1);
+        unpack_tile::<K>(weight.tile_planes(tile), &mut quants, PAIR * LANES);
+        unpack_tile::<K>(weight.tile_planes(second), &mut quants[LANES..], PAIR * LANES);
+        let pair = TilePair {
+            quants: &quants,
+            scales: [weight.tile_scales(tile, &mut first_room), weight.tile_scales(second, &mut second_room)],
+            group: K::GROUP,
+        };
+        for (row, count, panel) in activations.panels() {
+            let y = &mut y[row * out + tile * TILE..];
             match count {
-                _ if single => store([multiply_row::<K>(planes, scales, panel)], y, out, tile),
-                1 => store(multiply_panel::<K, 1>(&quants, scales, panel), y, out, tile),
-                2 => store(multiply_panel::<K, 2>(&quants, scales, panel), y, out, tile),
-                3 => store(multiply_panel::<K, 3>(&quants, scales, panel), y, out, tile),
-                _ => store(multiply_panel::<K, 4>(&quants, scales, panel), y, out, tile),
+                1 => store(multiply_panel::<K::Unpacked, 1>(pair, panel), y, out, tile),
+                2 => store(multiply_panel::<K::Unpacked, 2>(pair, panel), y, out, tile),
+                3 => store(multiply_panel::<K::Unpacked, 3>(pair, panel), y, out, tile),
+                _ => store(multiply_panel::<K::Unpacked, 4>(pair, panel), y, out, tile),
             }
         }
     }
 }
 
-/// Writes the sums of a tile into consecutive rows of `out` elements; `y` starts at the tile's first column.
-fn store<const T: usize>(sums: [F32x4; T], y: &mut [f32], out: usize, tile: usize) {
-    let width = TILE.min(out - tile * TILE);
+/// Writes the sums of a pair of tiles into consecutive rows of `out` elements; `y` starts at the first tile's first.
+fn store<const T: usize>(sums: [[F32x4; PAIR]; T], y: &mut [f32], out: usize, tile: usize) {
+    let width = (PAIR * TILE).min(out - tile * TILE);
     for (t, sums) in sums.into_iter().enumerate() {
-        y[t * out..][..width].copy_from_slice(&sums.to_array()[..width]);
+        let sums = sums.map(F32x4::to_array);
+        y[t * out..][..width].copy_from_slice(&sums.as_flattened()[..width]);
     }
 }
 
@@ -124,7 +145,7 @@ fn dequantise_kind<K: Kind>(weight: &Weight, row: usize, values: &mut [f32]) {
     let mut scales = Vec::new();
     let scales = weight.tile_scales(tile, &mut scales);
     let mut quants = vec![0; TILE * weight.shape[1]];
-    unpack_tile::<K>(weight.tile_planes(tile), &mut quants);
+    unpack_tile::<K>(weight.tile_planes(tile), &mut quants, LANES);
     for (c, value) in values.iter_mut().enumerate() {
         let scales = &scales[c / K::GROUP * K::SCALES..][..K::SCALES];
         let quant = quants[c / 2 * 2 * TILE + 2 * row + c % 2];
@@ -134,5 +155,3 @@ fn dequantise_kind<K: Kind>(weight: &Weight, row: usize, values: &mut [f32]) {
         }
     }
 }
-
-const _: () = assert!(BLOCK_QUANTS == TILE * BLOCK);

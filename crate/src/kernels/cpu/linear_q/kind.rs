@@ -12,6 +12,8 @@ pub(super) trait Kind {
     const GROUPS: usize = BLOCK / Self::GROUP;
     /// Values in the scales of each group of a tile.
     const SCALES: usize = if Self::MINS { 2 * TILE } else { TILE };
+    /// What is left once the quants are unpacked and their offset is subtracted: the minimums.
+    type Unpacked: Kind;
 }
 
 /// One kind for each combination.
@@ -24,4 +26,5 @@ impl<const BITS: usize, const GROUP: usize, const OFFSET: i16, const MINS: bool>
     const GROUP: usize = GROUP;
     const OFFSET: i16 = OFFSET;
     const MINS: bool = MINS;
+    type Unpacked = Quants<16, BLOCK, 0, MINS>;
 }

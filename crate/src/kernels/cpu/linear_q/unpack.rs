@@ -1,67 +1,94 @@
-//! The quants of a block of a tile as sixteen vectors of i16.
+//! The quants of a block of a tile as vectors of i16.
 
 use super::kind::Kind;
-use crate::kernels::{
-    cpu::i16x8::I16x8,
-    linear_q::layout::{STEP, STEPS},
-};
+use crate::kernels::{cpu::i16x8::I16x8, linear_q::layout::STEP};
 
-/// Vectors of a block: vector `v` has columns `2v` and `2v + 1` of each of the four rows.
-pub(super) const VECTORS: usize = 16;
-
+/// Vectors of half a block: vector `v` has columns `2v` and `2v + 1` of each of the four rows.
+pub(super) const HALF: usize = 8;
 /// Quants of a vector.
 pub(super) const LANES: usize = 8;
 
-/// Calls `each` with the index and the quants of every vector of a block, their offset not subtracted.
+/// Calls `each` with the index and the quants of every vector of the first or second half of a block, their offset
+/// not subtracted.
 ///
 /// # Safety
 /// `planes` must be valid for reading the block: as many planes of sixteen bytes as a quant has bits.
 #[inline(always)]
-pub(super) unsafe fn unpack<K: Kind>(planes: *const u8, mut each: impl FnMut(usize, I16x8)) {
+pub(super) unsafe fn unpack_half<K: Kind>(
+    planes: *const u8,
+    half: usize,
+    mut each: impl FnMut(usize, I16x8),
+) {
     // SAFETY: there are `K::BITS` planes, and no other is loaded.
     let plane = |p: usize| unsafe { I16x8::load(planes.add(p * STEP)) };
+    let bits = half as u32 * 4;
     match K::BITS {
+        2 => split_crumbs(plane(half), |_, step| step, each),
+        3 => {
+            let high = plane(2).shr(bits);
+            split_crumbs(plane(half), |s, step| step.or(at_bit_2(high, s).and(I16x8::splat(0x0404))), each);
+        }
         4 => {
-            for v in 0..STEPS / 2 {
-                let (both, low) = (plane(v), I16x8::splat(15));
-                each(4 * v, both.and(low));
-                each(4 * v + 1, both.shr(8).and(low));
-                each(4 * v + 2, both.shr(4).and(low));
-                each(4 * v + 3, both.shr(12));
+            for p in 0..2 {
+                let (both, low) = (plane(2 * half + p), I16x8::splat(15));
+                each(4 * p, both.and(low));
+                each(4 * p + 1, both.shr(8).and(low));
+                each(4 * p + 2, both.shr(4).and(low));
+                each(4 * p + 3, both.shr(12));
             }
         }
-        8 => {
-            for s in 0..STEPS {
-                let step = plane(s);
+        5 => {
+            let (nibbles, high) = ([plane(2 * half), plane(2 * half + 1)], plane(4).shr(bits));
+            let add = |s: u32, step: I16x8| step.or(high.shl(4 - s).and(I16x8::splat(0x1010)));
+            split_nibbles(nibbles, add, each);
+        }
+        6 => {
+            let (nibbles, high) = ([plane(2 * half), plane(2 * half + 1)], plane(4 + half));
+            let add = |s: u32, step: I16x8| step.or(at_bit_4(high, s).and(I16x8::splat(0x3030)));
+            split_nibbles(nibbles, add, each);
+        }
+        _ => {
+            for s in 0..4 {
+                let step = plane(4 * half + s);
                 each(2 * s, step.shl(8).shr_signed(8));
                 each(2 * s + 1, step.shr_signed(8));
             }
         }
-        _ => {
-            for s in 0..STEPS {
-                let step = step::<K>(s, plane);
-                each(2 * s, step.and(I16x8::splat(0xff)));
-                each(2 * s + 1, step.shr(8));
-            }
-        }
     }
 }
 
-/// The bytes of step `s` of a block of 2, 3, 5 or 6 bits.
+/// The bytes of the four steps in the fields of two bits of one plane, `add` having put in the rest.
 #[inline(always)]
-fn step<K: Kind>(s: usize, plane: impl Fn(usize) -> I16x8) -> I16x8 {
-    let nibbles = || plane(s / 2).shr(s as u32 % 2 * 4).and(I16x8::splat(0x0f0f));
-    let crumbs = || plane(s / 4).shr(s as u32 % 4 * 2).and(I16x8::splat(0x0303));
-    match K::BITS {
-        2 => crumbs(),
-        3 => crumbs().or(move_bits(plane(2), s, 2).and(I16x8::splat(0x0404))),
-        5 => nibbles().or(move_bits(plane(4), s, 4).and(I16x8::splat(0x1010))),
-        _ => nibbles().or(move_bits(plane(4 + s / 4), s % 4 * 2, 4).and(I16x8::splat(0x3030))),
+fn split_crumbs(plane: I16x8, add: impl Fn(u32, I16x8) -> I16x8, mut each: impl FnMut(usize, I16x8)) {
+    for s in 0..4 {
+        split_bytes(s, add(s, plane.shr(2 * s).and(I16x8::splat(0x0303))), &mut each);
     }
 }
 
-/// Moves bit `from` of every byte to bit `to`; bits come across from the neighbouring byte, and are to be masked.
+/// The same of the fields of four bits of two planes.
 #[inline(always)]
-fn move_bits(plane: I16x8, from: usize, to: usize) -> I16x8 {
-    if from < to { plane.shl((to - from) as u32) } else { plane.shr((from - to) as u32) }
+fn split_nibbles(planes: [I16x8; 2], add: impl Fn(u32, I16x8) -> I16x8, mut each: impl FnMut(usize, I16x8)) {
+    let low = I16x8::splat(0x0f0f);
+    for (p, plane) in (0..2).zip(planes) {
+        split_bytes(2 * p, add(2 * p, plane.and(low)), &mut each);
+        split_bytes(2 * p + 1, add(2 * p + 1, plane.shr(4).and(low)), &mut each);
+    }
+}
+
+#[inline(always)]
+fn split_bytes(s: u32, step: I16x8, each: &mut impl FnMut(usize, I16x8)) {
+    each(2 * s as usize, step.and(I16x8::splat(0xff)));
+    each(2 * s as usize + 1, step.shr(8));
+}
+
+/// Bit `s` of every byte at bit 2, among others.
+#[inline(always)]
+fn at_bit_2(plane: I16x8, s: u32) -> I16x8 {
+    if s < 2 { plane.shl(2 - s) } else { plane.shr(s - 2) }
+}
+
+/// Bits `2s` and `2s + 1` of every byte at bits 4 and 5, among others.
+#[inline(always)]
+fn at_bit_4(plane: I16x8, s: u32) -> I16x8 {
+    if s < 2 { plane.shl(4 - 2 * s) } else { plane.shr(2 * s - 4) }
 }
