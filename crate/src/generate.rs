@@ -8,6 +8,7 @@ mod sampling;
 mod sequence;
 mod stop;
 
+pub(crate) use generation::overflow;
 pub use generation::{Answer, Finish, Generation, Reason, Step, Vocabulary};
 pub use sampler::Sampler;
 pub use sampling::Sampling;

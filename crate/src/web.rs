@@ -7,6 +7,7 @@ mod device;
 mod embedder;
 mod error;
 mod files;
+mod language_model;
 mod vector_index;
 
 use wasm_bindgen::prelude::*;
@@ -27,7 +28,14 @@ pub fn start() {
     unsafe {
         __wasm_call_ctors();
     }
+    crate::tokenizer::chat_template::set_clock(local_time);
     std::panic::set_hook(Box::new(|info| {
         web_sys::console::error_1(&JsValue::from_str(&format!("inglenook: {info}")));
     }));
+}
+
+/// Seconds since 1970-01-01 00:00, as if the local time were UTC.
+fn local_time() -> i64 {
+    let now = js_sys::Date::new_0();
+    (now.get_time() / 1000.0 - now.get_timezone_offset() * 60.0) as i64
 }

@@ -9,7 +9,7 @@ use crate::{Error, ErrorCode, Result};
 /// What turns tokens into text.
 pub trait Vocabulary {
     /// The beginning of a character whose other bytes are still to come.
-    type Partial: Default;
+    type Partial;
 
     /// Whether the token ends an answer.
     fn is_end(&self, id: u32) -> bool;
@@ -107,21 +107,29 @@ struct Answering<V: Vocabulary> {
 }
 
 impl<V: Vocabulary> Generation<V> {
-    /// A generation that reads `prompt` and, if an answer is asked for, goes on until there are `window` tokens at
-    /// most.
+    /// Reads `prompt` and says nothing.
     ///
     /// # Errors
-    /// `invalid-input` where the prompt is empty or a setting is out of its range; `context-overflow` where the
-    /// prompt leaves no room in the window.
-    pub fn new(prompt: Vec<u32>, window: usize, answer: Option<Answer>) -> Result<Self> {
+    /// `invalid-input` where the prompt is empty; `context-overflow` where it leaves no room in a window of `window`
+    /// tokens.
+    pub fn reading(prompt: Vec<u32>, window: usize) -> Result<Self> {
         if prompt.is_empty() {
             return Err(Error::new(ErrorCode::InvalidInput, "There is nothing to read."));
         }
         if prompt.len() >= window {
             return Err(overflow(prompt.len(), window));
         }
-        let answer = answer.map(|answer| Answering::new(answer, prompt.len(), window)).transpose()?;
-        Ok(Self { prompt: prompt.len(), tokens: prompt, reused: None, answer, finished: None })
+        Ok(Self { prompt: prompt.len(), tokens: prompt, reused: None, answer: None, finished: None })
+    }
+
+    /// Reads `prompt` and answers, until prompt and answer have `window` tokens at most. The text of the answer goes
+    /// on from `partial`.
+    ///
+    /// # Errors
+    /// Those of [`Generation::reading`]; `invalid-input` where a setting is out of its range.
+    pub fn answering(prompt: Vec<u32>, window: usize, answer: Answer, partial: V::Partial) -> Result<Self> {
+        let answer = Answering::new(answer, partial, prompt.len(), window)?;
+        Ok(Self { answer: Some(answer), ..Self::reading(prompt, window)? })
     }
 
     /// Has the model read at most `chunk` tokens, or one, and takes the next token of the answer as soon as the
@@ -211,7 +219,7 @@ impl<V: Vocabulary> Generation<V> {
 }
 
 impl<V: Vocabulary> Answering<V> {
-    fn new(answer: Answer, prompt: usize, window: usize) -> Result<Self> {
+    fn new(answer: Answer, partial: V::Partial, prompt: usize, window: usize) -> Result<Self> {
         let limit = answer.max_tokens.unwrap_or(usize::MAX);
         if limit == 0 {
             let message = "An answer has at least one token.";
@@ -221,7 +229,7 @@ impl<V: Vocabulary> Answering<V> {
         Ok(Self {
             sampler: Sampler::new(answer.sampling)?,
             stops: StopStrings::new(answer.stop)?,
-            partial: V::Partial::default(),
+            partial,
             end: asked.min(window),
             at_end: if asked <= window { Reason::MaxTokens } else { Reason::ContextFull },
         })
@@ -229,7 +237,7 @@ impl<V: Vocabulary> Answering<V> {
 }
 
 /// The error of `requested` tokens that do not fit a window of `window`, with room for an answer.
-fn overflow(requested: usize, window: usize) -> Error {
+pub(crate) fn overflow(requested: usize, window: usize) -> Error {
     let message =
         format!("The prompt has {requested} tokens; the context has room for {window} with the answer.");
     Error::new(ErrorCode::ContextOverflow, message).about(format!("{requested}/{window}"))

@@ -1,6 +1,6 @@
 //! Errors as records.
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use tsify::{Ts, Tsify};
 use wasm_bindgen::JsValue;
 
@@ -36,4 +36,14 @@ pub(super) fn record<T: Tsify + Serialize>(value: &T) -> Result<Ts<T>, JsValue> 
     value
         .into_ts()
         .map_err(|e| thrown(Error::new(ErrorCode::Internal, format!("A record could not be made: {e}"))))
+}
+
+/// A record from JavaScript.
+pub(super) fn given<T>(value: &Ts<T>) -> Result<T, JsValue>
+where
+    T: Tsify<JsType: Clone> + DeserializeOwned,
+{
+    value
+        .to_rust()
+        .map_err(|e| thrown(Error::new(ErrorCode::InvalidInput, format!("An argument cannot be used: {e}"))))
 }

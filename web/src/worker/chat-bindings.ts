@@ -40,7 +40,7 @@ export interface ChatModel {
   info(): ChatInfo;
   session(): ChatSession;
   count(messages: ChatMessage[], generate: boolean): number;
-  plan(session: ChatSession, messages: ChatMessage[], options: ChatOptions & { keep: number }): ChatJob;
+  plan(messages: ChatMessage[], options: ChatOptions & { keep: number }): ChatJob;
   free(): void;
 }
 

@@ -77,7 +77,7 @@ export class ChatTask implements Task<ChatFinish> {
 
   #plan(): ChatJob {
     const { messages, keep, options } = this.#params;
-    const job = this.#engine.model.plan(this.#session(), [...messages], { ...options, keep });
+    const job = this.#engine.model.plan([...messages], { ...options, keep });
     const dropped = job.dropped();
     if (dropped > 0) this.#onProgress({ dropped });
     return job;

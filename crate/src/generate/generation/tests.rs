@@ -122,6 +122,10 @@ fn greedy() -> Answer {
     Answer { sampling: Sampling::greedy(), ..Answer::default() }
 }
 
+fn answering(prompt: Vec<u32>, window: usize, answer: Answer) -> Result<Generation<Letters>> {
+    Generation::answering(prompt, window, answer, Vec::new())
+}
+
 fn sequence() -> Sequence<Read> {
     Sequence::new(Read::default())
 }
@@ -158,7 +162,7 @@ fn consistent(sequence: &Sequence<Read>) {
 /// The answer of `script` to three tokens.
 fn scripted(script: &[u32], window: usize, answer: Answer) -> Answered {
     let fake = Fake { script: script.to_vec(), prompt: 3, ..Fake::default() };
-    let mut generation = Generation::new(vec![9, 9, 9], window, Some(answer)).unwrap();
+    let mut generation = answering(vec![9, 9, 9], window, answer).unwrap();
     run(&fake, &mut generation, &mut sequence(), 8)
 }
 
@@ -214,7 +218,7 @@ fn prompts_are_read_in_chunks_and_what_is_known_is_not_read_again() {
     let fake = Fake { script: vec![3, 4], prompt: 20, ..Fake::default() };
     let mut sequence = sequence();
     let prompt: Vec<u32> = (3..23).collect();
-    let mut first = Generation::new(prompt.clone(), 100, Some(greedy())).unwrap();
+    let mut first = answering(prompt.clone(), 100, greedy()).unwrap();
     let steps: Vec<Step> =
         (0..5).map(|_| block_on(first.step(&fake, &Letters, &mut sequence, 8)).unwrap()).collect();
     assert_eq!(steps[0], Step::Prefill { done: 8, total: 20 });
@@ -226,12 +230,12 @@ fn prompts_are_read_in_chunks_and_what_is_known_is_not_read_again() {
 
     let next: Vec<u32> = prompt.iter().copied().chain([3, 4, 7, 8]).collect();
     let fake = Fake { script: vec![5], prompt: 24, ..Fake::default() };
-    let mut second = Generation::new(next, 100, Some(greedy())).unwrap();
+    let mut second = answering(next, 100, greedy()).unwrap();
     assert_eq!(run(&fake, &mut second, &mut sequence, 8).finish.reused_tokens, 22);
     assert_eq!(fake.read.get(), 3);
 
     let fake = Fake { script: vec![6], prompt: 20, ..Fake::default() };
-    let mut again = Generation::new(prompt, 100, Some(greedy())).unwrap();
+    let mut again = answering(prompt, 100, greedy()).unwrap();
     let answered = run(&fake, &mut again, &mut sequence, 8);
     assert_eq!((answered.text.as_str(), answered.finish.reused_tokens), ("G", 19));
 }
@@ -241,7 +245,7 @@ fn appending_reads_and_says_nothing() {
     let fake = Fake::default();
     let mut sequence = sequence();
     for (read, reused) in [(20, 0), (20, 20)] {
-        let mut append = Generation::new((3..23).collect(), 100, None).unwrap();
+        let mut append = Generation::reading((3..23).collect(), 100).unwrap();
         let answered = run(&fake, &mut append, &mut sequence, 8);
         let finish = Finish {
             reason: Reason::Appended,
@@ -258,7 +262,7 @@ fn appending_reads_and_says_nothing() {
 fn a_generation_that_is_over_stays_over() {
     let fake = Fake { script: vec![3], prompt: 1, ..Fake::default() };
     let mut sequence = sequence();
-    let mut generation = Generation::new(vec![9], 100, Some(greedy())).unwrap();
+    let mut generation = answering(vec![9], 100, greedy()).unwrap();
     let answered = run(&fake, &mut generation, &mut sequence, 1);
     let read = fake.read.get();
     assert_eq!(run(&fake, &mut generation, &mut sequence, 1).finish, answered.finish);
@@ -268,8 +272,11 @@ fn a_generation_that_is_over_stays_over() {
 #[test]
 fn prompts_that_cannot_be_answered_are_refused() {
     let refused = |prompt: usize, window, answer| {
-        let error = Generation::<Letters>::new(vec![9; prompt], window, answer).err().unwrap();
-        (error.code, error.detail)
+        let error = match answer {
+            Some(answer) => answering(vec![9; prompt], window, answer).err(),
+            None => Generation::<Letters>::reading(vec![9; prompt], window).err(),
+        };
+        error.map(|error| (error.code, error.detail)).unwrap()
     };
     assert_eq!(refused(0, 10, None), (ErrorCode::InvalidInput, None));
     for answer in [None, Some(greedy())] {
@@ -298,7 +305,7 @@ fn logits_that_are_no_numbers_end_nothing() {
     }
     let broken = Broken(Cell::new(true));
     let mut sequence = sequence();
-    let mut generation = Generation::new(vec![9; 5], 100, Some(greedy())).unwrap();
+    let mut generation = answering(vec![9; 5], 100, greedy()).unwrap();
     let error = block_on(generation.step(&broken, &Letters, &mut sequence, 8)).unwrap_err();
     assert_eq!(error.code, ErrorCode::MalformedFile);
     broken.0.set(false);
@@ -317,7 +324,7 @@ proptest! {
         let fake = Fake::default();
         let mut sequences = vec![sequence()];
         for (prompt, chunk, events) in turns {
-            let mut generation = Generation::new(prompt.clone(), 30, Some(greedy())).unwrap();
+            let mut generation = answering(prompt.clone(), 30, greedy()).unwrap();
             let mut current = 0;
             for event in events {
                 match event {
@@ -328,7 +335,7 @@ proptest! {
                     4 => current = (current + 1) % sequences.len(),
                     5 => {
                         let other = vec![4, 3, 5, 4];
-                        let mut other = Generation::new(other, 30, Some(greedy())).unwrap();
+                        let mut other = answering(other, 30, greedy()).unwrap();
                         let _ = block_on(other.step(&fake, &Letters, &mut sequences[current], 3));
                     }
                     _ => {}

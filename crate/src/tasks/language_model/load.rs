@@ -1,0 +1,99 @@
+//! From a GGUF file to a loaded language model.
+
+use super::{Info, LanguageModel};
+use crate::{
+    Error, ErrorCode, Result,
+    device::Device,
+    files::ModelFiles,
+    formats::{GgufFile, open_gguf},
+    models::llama::{GgufWeights, Llama, LlamaConfig},
+    tokenizer::{chat_template::ChatTemplate, generative::TextTokenizer},
+};
+
+/// The context of a model that was trained with more, unless another one is asked for: what a long chat needs, and
+/// what the memory of a phone holds.
+const DEFAULT_CONTEXT: usize = 4096;
+
+/// How a model is to be loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// How many tokens a conversation and the answer to it may have. Without: as many as the model was trained with,
+    /// at most 4,096.
+    pub context_window: Option<usize>,
+}
+
+impl LanguageModel {
+    /// Loads the GGUF file in `files` onto `device`.
+    ///
+    /// # Errors
+    /// `missing-file`, `malformed-file`, `unsupported-*`, `missing-tensor`, `tensor-shape`, `tokenizer`, `template`,
+    /// `out-of-memory`; `invalid-input` for a context that the model was not trained with; on a GPU `gpu-self-test`,
+    /// `gpu-lost`, `gpu-error`.
+    pub async fn load(files: &mut ModelFiles, device: Device, options: LoadOptions) -> Result<Self> {
+        let missing = || Error::new(ErrorCode::MissingFile, "The model has no GGUF file.");
+        let path = files.find(".gguf").ok_or_else(missing)?;
+        let sha256 = files.sha256(&path).map(str::to_owned);
+        let file = open_gguf(files.take(&path).ok_or_else(missing)?)?;
+        let config = LlamaConfig::from_gguf(&file)?;
+        let tokenizer = TextTokenizer::from_gguf(&file.metadata)?;
+        let template = ChatTemplate::from_gguf(&file.metadata, &tokenizer)?;
+        check_vocabulary(&tokenizer, &config)?;
+        let info = Info {
+            architecture: file.metadata.str("general.architecture")?.to_owned(),
+            name: file.metadata.str("general.name").ok().map(str::to_owned),
+            context_window: context_window(options.context_window, config.max_position_embeddings)?,
+            trained_context: config.max_position_embeddings,
+            parameters: parameters(&file),
+            layers: config.num_hidden_layers,
+            has_template: template.has_template(),
+            sha256,
+        };
+        let llama = Llama::load(&config, &GgufWeights(&file), device.burn())?;
+        drop(file);
+        device.check()?;
+        Ok(Self { llama, tokenizer, template, device, info })
+    }
+}
+
+/// The context to use of the `trained` one.
+fn context_window(asked: Option<usize>, trained: usize) -> Result<usize> {
+    match asked {
+        None => Ok(trained.min(DEFAULT_CONTEXT)),
+        Some(asked) if (1..=trained).contains(&asked) => Ok(asked),
+        Some(asked) => {
+            let message =
+                format!("A context of {asked} tokens was asked for; the model has up to {trained}.");
+            Err(Error::new(ErrorCode::InvalidInput, message).about("context_window"))
+        }
+    }
+}
+
+fn parameters(file: &GgufFile) -> usize {
+    let tensors = file.tensors.names().filter_map(|name| file.tensors.info(name));
+    tensors.map(|info| info.shape.iter().product::<usize>()).sum()
+}
+
+fn check_vocabulary(tokenizer: &TextTokenizer, config: &LlamaConfig) -> Result<()> {
+    let (tokens, rows) = (tokenizer.vocabulary_size(), config.vocab_size);
+    if tokens <= rows {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::Tokenizer, format!("The tokenizer has {tokens} tokens, the model {rows}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_is_the_trained_one_up_to_a_limit_or_what_is_asked_for() {
+        assert_eq!(context_window(None, 2048), Ok(2048));
+        assert_eq!(context_window(None, 32_768), Ok(DEFAULT_CONTEXT));
+        assert_eq!(context_window(Some(32_768), 32_768), Ok(32_768));
+        for asked in [0, 32_769, usize::MAX] {
+            let error = context_window(Some(asked), 32_768).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidInput);
+            assert_eq!(error.detail.as_deref(), Some("context_window"));
+        }
+    }
+}
