@@ -18,6 +18,8 @@ mod spm;
 mod tests;
 mod vocabulary;
 
+use std::borrow::Cow;
+
 use self::bpe::Bpe;
 use self::specials::Specials;
 use self::spm::Spm;
@@ -66,7 +68,7 @@ impl TextTokenizer {
     /// [`add_bos`](Self::add_bos) nor [`add_eos`](Self::add_eos) is added.
     pub fn encode(&self, text: &str, special: Special) -> Vec<u32> {
         let mut ids = Vec::new();
-        self.encode_parts(text, special, true, &mut ids);
+        self.encode_parts(&self.normalised(text), special, true, &mut ids);
         ids
     }
 
@@ -124,6 +126,14 @@ impl TextTokenizer {
     /// The number of tokens; every id is below it.
     pub fn vocabulary_size(&self) -> usize {
         self.vocabulary.len()
+    }
+
+    /// The text as tokens spell it: SentencePiece's stand-in for a space is one.
+    fn normalised<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match &self.model {
+            Model::Spm(_) if text.contains(spm::BLANK) => text.replace(spm::BLANK, " ").into(),
+            _ => text.into(),
+        }
     }
 
     /// Appends the ids of a text; `after_special` is whether it begins, or follows a special token. Returns the same

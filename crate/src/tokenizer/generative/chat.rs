@@ -34,8 +34,8 @@ impl TextTokenizer {
             |message: &Message| Message { role: message.role, content: self.marked(&message.content, mark) };
         let marked: Vec<_> = messages.iter().map(marked).collect();
         let mut text = template.render(&marked, add_generation_prompt)?;
-        text.push_str(&prefix.map_or(String::new(), |prefix| self.marked(prefix, mark)));
-        let mut ids = self.encode_marked(&text, mark);
+        text.push_str(&prefix.map_or(String::new(), |prefix| self.marked(&self.normalised(prefix), mark)));
+        let mut ids = self.encode_marked(&self.normalised(&text), mark);
         if let Some(bos) = self.add_bos().filter(|bos| ids.first() != Some(bos)) {
             ids.insert(0, bos);
         }

@@ -1,7 +1,7 @@
 //! SentencePiece's BPE: characters, merged into whichever neighbours make the token with the best score.
 //!
 //! Kudo and Richardson, "SentencePiece: A simple and language independent subword tokenizer and detokenizer for
-//! Neural Text Processing" (2018). A space and its stand-in `▁` are the same here.
+//! Neural Text Processing" (2018). Tokens and texts have spaces here, and never their stand-in.
 
 use super::super::unusable;
 use super::merge::{Merged, Merger, NONE};
@@ -9,7 +9,7 @@ use super::vocabulary::{Kind, Vocabulary};
 use crate::error::Result;
 
 /// SentencePiece's stand-in for a space.
-const BLANK: char = '\u{2581}';
+pub(super) const BLANK: char = '\u{2581}';
 
 /// The rules of a SentencePiece vocabulary.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Spm {
     /// whichever there is first.
     pub(super) fn encode(&self, vocabulary: &Vocabulary, text: &str, prefix: bool, ids: &mut Vec<u32>) {
         let space = if prefix && self.space_prefix { " " } else { "" };
-        let text = [space, &text.replace(BLANK, " ")].concat();
+        let text = [space, text].concat();
         let text = text.as_bytes();
         let piece = |start: u32, end: u32| &text[start as usize..end as usize];
         let mut merger = Merger::default();
