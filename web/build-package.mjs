@@ -13,7 +13,7 @@ const TYPES = join(ROOT, "target/types/web/src");
 const SHARED = { bundle: true, format: "esm", minify: true, target: "es2022", logLevel: "warning" };
 
 /** What the worker takes from the glue; the rest (synchronous start, bookkeeping) is left out. */
-const BINDINGS = "default, Device, ModelFiles, TextEmbedder, VectorIndex";
+const BINDINGS = "default, ChatModel, Device, ModelFiles, TextEmbedder, VectorIndex";
 
 /** What the package starts with, and what is loaded later: workers, and what only language models need. */
 const ENTRIES = [

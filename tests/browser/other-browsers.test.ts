@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
+import { SMOL, sureChats } from "./harness/chats.js";
 import type { Engine, EngineKind } from "./harness/engine.js";
 import { firefox } from "./harness/firefox.js";
 import { type Golden, largestDifference, lowestCosine, miniLm, pick, tinyBert } from "./harness/goldens.js";
@@ -95,6 +96,30 @@ function suite(kind: EngineKind): void {
   it("computes the 8-bit model's vectors", async () => {
     const { vectors } = await engine.run(embedAll, { texts: FEW.texts });
     expect(lowestCosine(vectors, FEW.vectors)).toBeGreaterThanOrEqual(0.999);
+  });
+
+  it("answers as the reference does", async () => {
+    const [chat] = sureChats(12);
+    const found = await engine.run(
+      async ({ model, messages }) => {
+        const options = { model, temperature: 0, maxTokens: 12 };
+        const session = await inglenook.LanguageModel.create(options);
+        const chunks: string[] = [];
+        const reader = session.promptStreaming(messages).getReader();
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          chunks.push(value);
+        }
+        const { device, contextUsage } = session;
+        session.destroy();
+        return { chunks, device, contextUsage };
+      },
+      { model: SMOL, messages: chat?.messages ?? [] },
+    );
+    expect(found.chunks.length).toBeGreaterThan(3);
+    expect(found.chunks.join("")).toBe(chat?.answer);
+    expect(found).toMatchObject({ device: "cpu", contextUsage: (chat?.promptTokens ?? 0) + 12 });
   });
 
   it("searches", async () => {

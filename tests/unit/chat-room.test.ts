@@ -22,8 +22,8 @@ class FakeEngine {
     model: {
       session: () => this.#session(`s${this.sessions++}`),
       count: (messages: unknown[]) => messages.length,
-      plan: (session: FakeSession, messages: { content: string }[], options: { generate: boolean }) =>
-        this.#plan(session.name, messages.map(({ content }) => content).join("+"), options.generate),
+      plan: ([message]: { content: string }[], options: { generate: boolean }) =>
+        this.#plan(message?.content ?? "", options.generate),
     },
   } as unknown as ChatEngine;
 
@@ -38,8 +38,8 @@ class FakeEngine {
     };
   }
 
-  #plan(name: string, text: string, generate: boolean): object {
-    this.log.push(`plan ${name} ${text}`);
+  #plan(text: string, generate: boolean): object {
+    this.log.push(`plan ${text}`);
     const steps: object[] = [
       { kind: "prefill", done: 2, total: 3 },
       ...(generate
@@ -59,7 +59,7 @@ class FakeEngine {
     ];
     return {
       dropped: () => this.dropped,
-      step: async () => {
+      step: async (_: unknown, { name }: FakeSession) => {
         await this.beforeStep();
         this.log.push(`step ${name}`);
         return steps.shift();
@@ -108,13 +108,13 @@ describe("ChatRoom", () => {
     ]);
     await room.prompt(3, prompt(7, "three", false), () => {});
     expect(fake.log.filter((line) => !line.startsWith("free"))).toEqual([
-      "plan s0 one",
+      "plan one",
       "step s0",
-      "plan s1 two",
+      "plan two",
       "step s1",
       "step s0",
       "step s1",
-      "plan s0 three",
+      "plan three",
       "step s0",
       "step s0",
     ]);
@@ -141,11 +141,17 @@ describe("ChatRoom", () => {
     await room.fork(3, { session: 0, to: 2 });
     await room.prompt(4, prompt(2, "b", false), () => {});
     await room.prompt(5, prompt(1, "c", false), () => {});
-    expect(fake.log.filter((line) => /^(plan|fork)/.test(line))).toEqual([
-      "plan s0 a",
+    expect(fake.log.filter((line) => /^(plan|step|fork)/.test(line))).toEqual([
+      "plan a",
+      "step s0",
+      "step s0",
       "fork s0",
-      "plan s0' b",
-      "plan s1 c",
+      "plan b",
+      "step s0'",
+      "step s0'",
+      "plan c",
+      "step s1",
+      "step s1",
     ]);
   });
 
@@ -167,7 +173,7 @@ describe("ChatRoom", () => {
     const room = new ChatRoom(fake.engine);
     void room.prompt(1, prompt(0, "a"), () => {});
     expect(await room.count(2, prompt(0, "a").messages, true)).toBe(1);
-    expect(fake.log).toEqual(["plan s0 a", "step s0"]);
+    expect(fake.log).toEqual(["plan a", "step s0"]);
   });
 
   it("rejects what cannot be planned or fails, and remains usable", async () => {

@@ -36,10 +36,10 @@ export const LOSSY_GPU = `{
 }`;
 
 /**
- * Runs `act`, in which `device` is the GPU's device, at the first submission after the worker has told that some
- * texts are done.
+ * Runs `act`, in which `device` is the GPU's device, at the first submission after the worker has told of `progress`
+ * for which `isUnderWay` holds: by default, that some texts are done.
  */
-const duringWork = (act: string) => `{
+const duringWork = (act: string, isUnderWay = "progress?.done > 0") => `{
   let device;
   let state = "before";
   const requestDevice = GPUAdapter.prototype.requestDevice;
@@ -48,7 +48,8 @@ const duringWork = (act: string) => `{
   };
   const postMessage = self.postMessage.bind(self);
   self.postMessage = (message, transfer) => {
-    if (message.progress?.done > 0 && state === "before") state = "under way";
+    const { progress } = message;
+    if (${isUnderWay} && state === "before") state = "under way";
     postMessage(message, transfer);
   };
   const submit = GPUQueue.prototype.submit;
@@ -65,6 +66,17 @@ export const LOST_DURING_WORK = duringWork("device.destroy();");
 
 /** An error that no error scope catches happens in the middle of work. */
 export const ERROR_DURING_WORK = duringWork("device.createBuffer({ size: 16, usage: 0xfffffff });");
+
+const ANSWERING = "progress?.tokens > 2";
+
+/** The device is lost in the middle of an answer. */
+export const LOST_DURING_CHAT = duringWork("device.destroy();", ANSWERING);
+
+/** An error that no error scope catches happens in the middle of an answer. */
+export const ERROR_DURING_CHAT = duringWork(
+  "device.createBuffer({ size: 16, usage: 0xfffffff });",
+  ANSWERING,
+);
 
 /** The device is lost whenever the page says so on the channel "lose". */
 export const LOST_ON_DEMAND = `{

@@ -59,13 +59,15 @@ export class TestServer {
     this.#routes.delete(path);
   }
 
-  /** Runs `script` in every new worker of the package before the worker's own code; none by default. */
+  /** Runs `script` in every new worker of the package before its own code; none by default. */
   setPrelude(script = ""): void {
-    const code = readFileSync(join(ROOT, "web/dist/worker.js"), "utf8");
-    this.answer("/dist/worker.js", (response) => {
-      response.writeHead(200, { "Content-Type": "text/javascript", "Cache-Control": "no-store" });
-      response.end(`${script}\n${code}`);
-    });
+    for (const name of ["worker.js", "chat-worker.js"]) {
+      const code = readFileSync(join(ROOT, "web/dist", name), "utf8");
+      this.answer(`/dist/${name}`, (response) => {
+        response.writeHead(200, { "Content-Type": "text/javascript", "Cache-Control": "no-store" });
+        response.end(`${script}\n${code}`);
+      });
+    }
   }
 
   /** Cuts every connection; later requests find nobody. */

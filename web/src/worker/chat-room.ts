@@ -1,8 +1,8 @@
-import type { ChatSession } from "./chat-bindings.js";
 import { type ChatEngine, ChatTask } from "./chat-task.js";
 import { Pace } from "./pace.js";
 import type { ChatFinish, ChatMessage, ChatProgress, Requests } from "./protocol.js";
 import { Turns } from "./turns.js";
+import type { ChatSession } from "./wasm.js";
 
 /** A loaded language model and its sessions. All that concerns them is done in turns, one step at a time. */
 export class ChatRoom {

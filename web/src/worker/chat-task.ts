@@ -1,8 +1,8 @@
-import type { ChatJob, ChatModel, ChatSession, ChatStep } from "./chat-bindings.js";
 import { type FaultyDevice, orFault } from "./gpu-fault.js";
 import type { Pace } from "./pace.js";
 import type { ChatFinish, ChatProgress, Requests } from "./protocol.js";
 import type { Order, Task } from "./turns.js";
+import type { ChatJob, ChatModel, ChatSession, ChatStep } from "./wasm.js";
 
 /** A loaded model, as tasks use it. */
 export interface ChatEngine {

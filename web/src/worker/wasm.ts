@@ -1,8 +1,16 @@
 import { InglenookError } from "../errors.js";
-import type { ChatBindings } from "./chat-bindings.js";
 import type { DeviceKind } from "./protocol.js";
 
-export type { Device, EmbedJob, TextEmbedder, VectorIndex } from "../../generated/cpu/inglenook_cpu.js";
+export type {
+  ChatJob,
+  ChatModel,
+  ChatSession,
+  ChatStep,
+  Device,
+  EmbedJob,
+  TextEmbedder,
+  VectorIndex,
+} from "../../generated/cpu/inglenook_cpu.js";
 
 /** What a build's glue exports, less the raw exports of its module, which differ from build to build. */
 type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
@@ -10,9 +18,9 @@ type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
 };
 
 /** The bindings of either build. */
-export type Wasm = Bindings<typeof import("../../generated/cpu/inglenook_cpu.js")> & ChatBindings;
+export type Wasm = Bindings<typeof import("../../generated/cpu/inglenook_cpu.js")>;
 /** The bindings of the build with WebGPU: the same, and `Device.webgpu`. */
-export type GpuWasm = Bindings<typeof import("../../generated/gpu/inglenook_gpu.js")> & ChatBindings;
+export type GpuWasm = Bindings<typeof import("../../generated/gpu/inglenook_gpu.js")>;
 
 // `new URL(…, import.meta.url)` in full, so that bundlers find the files and take them along as they are. The
 // glue is no part of the worker's own bundle: bundlers that make classic workers could not split it off.
