@@ -51,6 +51,15 @@ describe.skipIf(!hasChromium)("the README's examples", () => {
     expect(site.opened.errors).toEqual([]);
   });
 
+  it("the chat streams, remembers, and counts its tokens", async () => {
+    const lines = (await run("chat.js", EXAMPLES[2] ?? "")).map((line) => String(line[0]));
+    expect(lines.length).toBeGreaterThan(3);
+    expect(lines.slice(0, -2).join("")).toMatch(/\w/);
+    expect(lines.at(-2)).toMatch(/\w/);
+    expect(lines.at(-1)).toMatch(/^\d+ of 8192 tokens$/);
+    expect(site.opened.errors).toEqual([]);
+  });
+
   it("broke no rule of the content security policy", () => {
     expect(site.server.violations).toEqual([]);
     expect(site.server.requests.every(({ method, hasBody }) => method === "GET" && !hasBody)).toBe(true);
