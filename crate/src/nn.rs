@@ -44,4 +44,10 @@ pub trait Weights {
 
     /// Whether there is a tensor `name`.
     fn contains(&self, name: &str) -> bool;
+
+    /// A tensor that was not read, and would change what the model computes, under its name in the file. Only known
+    /// where the source says so.
+    fn left_over(&self) -> Option<String> {
+        None
+    }
 }

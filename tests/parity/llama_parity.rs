@@ -4,9 +4,10 @@
 use std::{fs, path::PathBuf};
 
 use burn::tensor::{Device, Tensor};
+use inglenook::ErrorCode;
 use inglenook::formats::{open_gguf, open_safetensors};
 use inglenook::models::llama::{
-    GgufWeights, KvCache, LayerType, Llama, LlamaConfig, Logits, SafetensorsWeights,
+    Architecture, GgufWeights, KvCache, LayerType, Llama, LlamaConfig, Logits, SafetensorsWeights,
 };
 
 /// The models with weights in a checkpoint and in a GGUF file of the same values, and how far the GGUF file tells what
@@ -165,7 +166,34 @@ fn ids_that_cannot_be_read_leave_the_cache_alone() {
     let mut cache = llama.cache();
     for ids in [&[][..], &[1, 288], &[u32::MAX]] {
         let error = llama.forward(ids, &mut cache, Logits::Last).unwrap_err();
-        assert_eq!(error.code, inglenook::ErrorCode::InvalidInput);
+        assert_eq!(error.code, ErrorCode::InvalidInput);
     }
     assert_eq!((cache.len(), cache.bytes()), (0, 0));
+}
+
+#[test]
+fn a_tensor_that_the_architecture_has_not_is_refused_by_name() {
+    let file = open_gguf(golden("tiny-qwen3", "model-f32.gguf")).unwrap();
+    let mut config = LlamaConfig::from_gguf(&file).unwrap();
+    config.architecture = Architecture::Qwen2;
+    let error = Llama::load(&config, &GgufWeights(&file), &Device::flex()).unwrap_err();
+    assert_eq!(error.code, ErrorCode::UnsupportedModel);
+    assert_eq!(error.detail.as_deref(), Some("blk.0.attn_k_norm.weight"));
+}
+
+#[test]
+fn tensors_that_are_missing_or_of_another_shape_are_refused_by_name() {
+    let load = |change: fn(&mut LlamaConfig)| {
+        let file = open_gguf(golden("tiny-llama", "model-f32.gguf")).unwrap();
+        let mut config = LlamaConfig::from_gguf(&file).unwrap();
+        change(&mut config);
+        let error = Llama::load(&config, &GgufWeights(&file), &Device::flex()).unwrap_err();
+        (error.code, error.detail.unwrap())
+    };
+    let shape = |name: &str| (ErrorCode::TensorShape, name.to_owned());
+    assert_eq!(load(|c| c.vocab_size = 289), shape("token_embd.weight"));
+    assert_eq!(load(|c| c.intermediate_size = 64), shape("blk.0.ffn_gate.weight"));
+    assert_eq!(load(|c| c.num_key_value_heads = 4), shape("blk.0.attn_k.weight"));
+    let missing = (ErrorCode::MissingTensor, "blk.2.attn_norm.weight".to_owned());
+    assert_eq!(load(|c| c.num_hidden_layers = 1 << 20), missing);
 }

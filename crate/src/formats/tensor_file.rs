@@ -50,6 +50,12 @@ impl TensorFile {
         self.tensors.get(name)
     }
 
+    /// The names of the tensors that were not read yet, sorted.
+    pub fn unread(&self) -> Vec<String> {
+        let unread = self.unread.borrow();
+        self.names().filter(|name| !unread.read.contains(*name)).map(str::to_owned).collect()
+    }
+
     /// Bytes of the file that are still in memory.
     pub fn held(&self) -> usize {
         self.unread.borrow().segments.held()
@@ -201,8 +207,10 @@ mod tests {
     #[test]
     fn a_tensor_given_up_is_a_tensor_read() {
         let file = file().tensors;
+        assert_eq!(file.unread(), ["a", "b", "none"]);
         drop(file.rows("a").unwrap());
         drop(file.rows("b").unwrap());
+        assert_eq!(file.unread(), ["none"]);
         assert_eq!(file.held(), 0);
         let error = file.rows("a").err().unwrap();
         assert_eq!((error.code, error.detail.as_deref()), (ErrorCode::Internal, Some("a")));

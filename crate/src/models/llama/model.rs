@@ -42,12 +42,13 @@ impl Llama {
     /// Reads every weight of `config` from `weights` onto `device`.
     ///
     /// # Errors
-    /// What [`Weights`] gives for the first tensor that cannot be read, `out-of-memory`.
+    /// What [`Weights`] gives for the first tensor that cannot be read, `out-of-memory`, `unsupported-model` where
+    /// there is a tensor that this model does not have.
     pub fn load(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Self> {
         let shape = [config.vocab_size, config.hidden_size];
         let embed_tokens = StoredEmbedding::load(weights, "model.embed_tokens", shape, device)?;
         let layer = |i| DecoderLayer::load(config, weights, i, device);
-        Ok(Self {
+        let llama = Self {
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
             norm: RmsNorm::load(weights, "model.norm", config.hidden_size, config.rms_norm_eps, device)?,
             lm_head: match config.tie_word_embeddings {
@@ -58,7 +59,14 @@ impl Llama {
             embed_tokens,
             config: config.clone(),
             device: device.clone(),
-        })
+        };
+        match weights.left_over() {
+            Some(name) => {
+                let message = format!("The file has a tensor {name}, which this architecture has not.");
+                Err(Error::new(ErrorCode::UnsupportedModel, message).about(name))
+            }
+            None => Ok(llama),
+        }
     }
 
     /// An empty cache for this model.

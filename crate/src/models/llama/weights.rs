@@ -45,6 +45,12 @@ impl Weights for SafetensorsWeights<'_> {
     fn contains(&self, name: &str) -> bool {
         self.file.info(self.name(name)).is_some()
     }
+
+    fn left_over(&self) -> Option<String> {
+        // A tied head is stored a second time by some, and frequencies follow from the configuration.
+        let known = |name: &String| name == "lm_head.weight" || name.ends_with("rotary_emb.inv_freq");
+        self.file.unread().into_iter().find(|name| !known(name))
+    }
 }
 
 /// A GGUF file of one of the family's architectures, with the tensor names of llama.cpp.
@@ -70,6 +76,10 @@ impl Weights for GgufWeights<'_> {
 
     fn contains(&self, name: &str) -> bool {
         self.0.tensors.info(&self.name(name)).is_some()
+    }
+
+    fn left_over(&self) -> Option<String> {
+        self.0.tensors.unread().into_iter().next()
     }
 }
 

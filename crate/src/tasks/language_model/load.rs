@@ -3,10 +3,10 @@
 use super::{Info, LanguageModel};
 use crate::{
     Error, ErrorCode, Result,
-    device::Device,
+    device::{Device, DeviceKind},
     files::ModelFiles,
-    formats::{GgufFile, open_gguf},
-    models::llama::{GgufWeights, Llama, LlamaConfig},
+    formats::{Dtype, GgufFile, open_gguf},
+    models::llama::{GgufWeights, Llama, LlamaConfig, self_test},
     tokenizer::{chat_template::ChatTemplate, generative::TextTokenizer},
 };
 
@@ -23,7 +23,7 @@ pub struct LoadOptions {
 }
 
 impl LanguageModel {
-    /// Loads the GGUF file in `files` onto `device`.
+    /// Loads the GGUF file in `files` onto `device`. On WebGPU the numeric self-test runs too.
     ///
     /// # Errors
     /// `missing-file`, `malformed-file`, `unsupported-*`, `missing-tensor`, `tensor-shape`, `tokenizer`, `template`,
@@ -49,7 +49,9 @@ impl LanguageModel {
             sha256,
         };
         let llama = Llama::load(&config, &GgufWeights(&file), device.burn())?;
+        let dtypes = self_test::dtypes(&file.tensors);
         drop(file);
+        test(&config, &dtypes, &device).await?;
         device.check()?;
         Ok(Self { llama, tokenizer, template, device, info })
     }
@@ -64,6 +66,17 @@ fn context_window(asked: Option<usize>, trained: usize) -> Result<usize> {
             let message =
                 format!("A context of {asked} tokens was asked for; the model has up to {trained}.");
             Err(Error::new(ErrorCode::InvalidInput, message).about("context_window"))
+        }
+    }
+}
+
+/// Runs the numeric self-test of a GPU; a fault of the device says more than the numbers it led to.
+async fn test(config: &LlamaConfig, dtypes: &[Dtype], device: &Device) -> Result<()> {
+    match device.kind() {
+        DeviceKind::Cpu => Ok(()),
+        DeviceKind::WebGpu => {
+            let result = self_test::run(config, dtypes, device.burn()).await;
+            device.check().and(result)
         }
     }
 }

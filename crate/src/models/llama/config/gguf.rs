@@ -212,3 +212,110 @@ impl Settings<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ErrorCode,
+        formats::{
+            gguf::fixture::{Gguf, Tensor},
+            open_gguf,
+        },
+    };
+
+    fn f32(file: Gguf, key: &str, value: f32) -> Gguf {
+        file.entry(key, 6, &value.to_le_bytes())
+    }
+
+    /// A file of `architecture` with one table of 100 rows.
+    fn file(architecture: &str) -> Gguf {
+        let sizes = [
+            ("embedding_length", 64),
+            ("feed_forward_length", 96),
+            ("block_count", 7),
+            ("attention.head_count", 4),
+            ("attention.head_count_kv", 2),
+            ("context_length", 128),
+        ];
+        let file = Gguf::default().text("general.architecture", architecture);
+        let key = |name: &str| format!("{architecture}.{name}");
+        let file = sizes.into_iter().fold(file, |file, (name, size)| file.u32(&key(name), size));
+        let file = f32(file, &key("attention.layer_norm_rms_epsilon"), 1e-5);
+        file.tensor(Tensor::new("token_embd.weight", &[64, 100], 24, vec![0; 6400]))
+    }
+
+    fn config(file: &Gguf) -> Result<LlamaConfig> {
+        LlamaConfig::from_gguf(&open_gguf(file.bytes()).unwrap())
+    }
+
+    #[test]
+    fn what_is_missing_has_the_default_of_its_architecture() {
+        let llama = config(&file("llama")).unwrap();
+        assert_eq!((llama.head_dim, llama.rotary_dim, llama.rope.theta), (16, 16, 10_000.0));
+        assert_eq!((llama.vocab_size, llama.pairs), (100, Pairs::Adjacent));
+        assert!(llama.tie_word_embeddings && llama.bias == Biases::new([false; 3]));
+        let qwen = file("qwen2").tensor(Tensor::new("blk.0.attn_q.bias", &[64], 0, vec![0; 256]));
+        let qwen = config(&qwen).unwrap();
+        assert_eq!((qwen.pairs, qwen.bias), (Pairs::Halves, Biases::new([true, false, false])));
+    }
+
+    #[test]
+    fn gemma_slides_in_five_of_six_layers() {
+        let gemma = config(&f32(file("gemma3"), "gemma3.rope.freq_base", 1e6)).unwrap();
+        assert_eq!(gemma.layer_types, [LayerType::Full; 7]);
+        let gemma = file("gemma3").u32("gemma3.attention.sliding_window", 16);
+        let gemma = config(&f32(gemma, "gemma3.rope.scaling.factor", 8.0)).unwrap();
+        let full = gemma.layer_types.iter().filter(|kind| **kind == LayerType::Full).count();
+        assert_eq!((full, gemma.layer_types[5], gemma.hidden_act), (1, LayerType::Full, Gate::GeluTanh));
+        assert_eq!(
+            (gemma.rope.scaling, gemma.rope_local.scaling),
+            (RopeScaling::Linear(8.0), RopeScaling::None)
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_computed_is_refused_by_name() {
+        let llama = || file("llama");
+        for (file, setting) in [
+            (file("qwen3moe"), "qwen3moe"),
+            (file("mamba"), "mamba"),
+            (llama().u32("llama.expert_count", 8), "llama.expert_count"),
+            (llama().u32("llama.attention.key_length", 32), "llama.attention.value_length"),
+            (llama().text("llama.rope.scaling.type", "yarn"), "llama.rope.scaling.type"),
+            (llama().u32("llama.rope.dimension_count", 32), "rotary_dim"),
+            (llama().u32("llama.rope.dimension_count", 0), "rotary_dim"),
+            (llama().i32s("llama.rope.dimension_sections", &[1]), "llama.rope.dimension_sections"),
+            (f32(llama(), "llama.rope.freq_base", f32::NAN), "rope_theta"),
+            (f32(llama(), "llama.rope.scaling.factor", -1.0), "rope_scaling"),
+            (f32(llama(), "llama.rope.scaling.attn_factor", 2.0), "llama.rope.scaling.attn_factor"),
+            (f32(llama(), "llama.logit_scale", 2.0), "llama.logit_scale"),
+            (f32(llama(), "llama.attn_logit_softcapping", -1.0), "attn_logit_softcapping"),
+            (llama().entry("llama.attention.causal", 7, &[0]), "llama.attention.causal"),
+            (file("qwen2").u32("qwen2.attention.sliding_window", 9), "qwen2.attention.sliding_window"),
+            (file("gemma3").u32("gemma3.attention.sliding_window", u32::MAX), "sliding_window"),
+        ] {
+            let error = config(&file).unwrap_err();
+            let found = (error.code, error.detail.as_deref());
+            assert_eq!(found, (ErrorCode::UnsupportedModel, Some(setting)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_no_model_has_are_refused() {
+        for (name, code) in [("block_count", 4u32), ("attention.head_count", 4), ("context_length", 4)] {
+            for size in [0u32, u32::MAX] {
+                let bytes = file("llama").bytes();
+                let key = format!("llama.{name}");
+                let at = bytes.windows(key.len()).position(|window| window == key.as_bytes()).unwrap();
+                let mut bytes = bytes;
+                assert_eq!(bytes[at + key.len()..][..4], code.to_le_bytes());
+                bytes[at + key.len() + 4..][..4].copy_from_slice(&size.to_le_bytes());
+                let error = LlamaConfig::from_gguf(&open_gguf(bytes).unwrap()).unwrap_err();
+                assert_eq!(error.code, ErrorCode::UnsupportedModel, "{name} {size}");
+            }
+        }
+        let error = config(&Gguf::default().text("general.architecture", "llama")).unwrap_err();
+        assert_eq!(error.code, ErrorCode::MalformedFile);
+    }
+}

@@ -244,3 +244,140 @@ fn lacks(setting: &str) -> Error {
     let message = format!("config.json lacks {setting}.");
     Error::new(ErrorCode::MalformedFile, message).about(setting)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(change: impl Fn(&mut serde_json::Value)) -> Result<LlamaConfig> {
+        let mut json = serde_json::json!({
+            "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 7,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 100, "max_position_embeddings": 128,
+            "rms_norm_eps": 1e-5, "hidden_act": "silu"
+        });
+        change(&mut json);
+        LlamaConfig::from_json(json.to_string().as_bytes())
+    }
+
+    fn gemma(json: &mut serde_json::Value) {
+        json["model_type"] = "gemma3_text".into();
+        json["hidden_activation"] = "gelu_pytorch_tanh".into();
+        json["head_dim"] = 32.into();
+        json["query_pre_attn_scalar"] = 64.into();
+        json["sliding_window"] = 16.into();
+        json["sliding_window_pattern"] = 3.into();
+        json["rope_theta"] = 1e6.into();
+        json["rope_local_base_freq"] = 1e4.into();
+        json["rope_scaling"] = serde_json::json!({"rope_type": "linear", "factor": 8.0});
+    }
+
+    #[test]
+    fn what_is_missing_has_the_default_of_its_architecture() {
+        let llama = config(|_| {}).unwrap();
+        assert_eq!((llama.head_dim, llama.rotary_dim, llama.rope.theta), (16, 16, 10_000.0));
+        assert!(!llama.tie_word_embeddings && llama.bias == Biases::new([false; 3]));
+        assert_eq!((llama.attention_scale, llama.hidden_act), (0.25, Gate::Silu));
+        let qwen = config(|json| json["model_type"] = "qwen2".into()).unwrap();
+        assert_eq!(qwen.bias, Biases::new([true, false, false]));
+        let biased = config(|json| json["attention_bias"] = true.into()).unwrap();
+        assert_eq!(biased.bias, Biases::new([true, true, false]));
+    }
+
+    #[test]
+    fn older_gemma_files_say_the_same_in_other_words() {
+        let older = config(gemma).unwrap();
+        let newer = config(|json| {
+            gemma(json);
+            json["rope_parameters"] = serde_json::json!({
+                "full_attention": {"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}
+            });
+            let types = ["sliding_attention", "sliding_attention", "full_attention"];
+            json["layer_types"] = types.iter().cycle().take(7).copied().collect();
+        })
+        .unwrap();
+        assert_eq!(older, newer);
+        assert_eq!((older.attention_scale, older.embedding_scale), (0.125, Some(8.0)));
+        assert_eq!(older.rope.scaling, RopeScaling::Linear(8.0));
+        assert_eq!(older.rope_local, RopeConfig { theta: 1e4, scaling: RopeScaling::None });
+        assert!(older.tie_word_embeddings && older.layer_types[2] == LayerType::Full);
+    }
+
+    #[test]
+    fn windows_slide_where_the_architecture_says() {
+        let types = |change: fn(&mut serde_json::Value)| config(change).unwrap().layer_types;
+        let mistral = |json: &mut serde_json::Value| {
+            json["model_type"] = "mistral".into();
+            json["sliding_window"] = 16.into();
+        };
+        assert_eq!(types(mistral), [LayerType::Sliding; 7]);
+        let unused = |json: &mut serde_json::Value| {
+            json["model_type"] = "qwen2".into();
+            json["sliding_window"] = 16.into();
+            json["use_sliding_window"] = false.into();
+        };
+        assert_eq!(types(unused), [LayerType::Full; 7]);
+        let used = |json: &mut serde_json::Value| {
+            json["model_type"] = "qwen2".into();
+            json["sliding_window"] = 16.into();
+            json["use_sliding_window"] = true.into();
+            json["max_window_layers"] = 5.into();
+        };
+        assert_eq!(types(used)[4..], [LayerType::Full, LayerType::Sliding, LayerType::Sliding]);
+    }
+
+    #[test]
+    fn what_cannot_be_computed_is_refused_by_name() {
+        type Change = fn(&mut serde_json::Value);
+        let cases: [(Change, &str); 21] = [
+            (|c| c["model_type"] = "llama4".into(), "llama4"),
+            (|c| c["hidden_act"] = "relu".into(), "hidden_act"),
+            (|c| c["num_key_value_heads"] = 3.into(), "num_key_value_heads"),
+            (|c| c["num_attention_heads"] = 0.into(), "num_attention_heads"),
+            (|c| c["hidden_size"] = (1u64 << 40).into(), "hidden_size"),
+            (|c| c["vocab_size"] = 0.into(), "vocab_size"),
+            (|c| c["num_hidden_layers"] = (1u64 << 40).into(), "num_hidden_layers"),
+            (|c| c["rms_norm_eps"] = (-1.0).into(), "rms_norm_eps"),
+            (|c| c["rope_theta"] = 0.0.into(), "rope_theta"),
+            (|c| c["rope_theta"] = 1e300.into(), "rope_theta"),
+            (|c| c["head_dim"] = 17.into(), "rotary_dim"),
+            (|c| c["partial_rotary_factor"] = 2.0.into(), "rotary_dim"),
+            (|c| c["layer_types"] = serde_json::json!(["full_attention"]), "layer_types"),
+            (|c| c["layer_types"] = serde_json::json!(["chunked_attention"]), "layer_types"),
+            (|c| c["layer_types"] = serde_json::json!(vec!["sliding_attention"; 7]), "sliding_window"),
+            (|c| c["rope_scaling"] = serde_json::json!({"type": "yarn", "factor": 4.0}), "rope_scaling"),
+            (|c| c["rope_scaling"] = serde_json::json!({"type": "linear", "factor": 0.0}), "rope_scaling"),
+            (|c| c["final_logit_softcapping"] = (-3.0).into(), "final_logit_softcapping"),
+            (|c| c["quantization_config"] = serde_json::json!({}), "quantization_config"),
+            (|c| c["use_bidirectional_attention"] = true.into(), "use_bidirectional_attention"),
+            (|c| c["attn_logit_softcapping"] = 0.0.into(), "attn_logit_softcapping"),
+        ];
+        for (change, setting) in cases {
+            let error = config(change).unwrap_err();
+            let found = (error.code, error.detail.as_deref());
+            assert_eq!(found, (ErrorCode::UnsupportedModel, Some(setting)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_malformed() {
+        type Change = fn(&mut serde_json::Value);
+        let cases: [(Change, &str); 4] = [
+            (|c| c["hidden_size"] = serde_json::Value::Null, "config.json"),
+            (|c| c["model_type"] = "qwen3".into(), "head_dim"),
+            (|c| c["rope_scaling"] = serde_json::json!({"type": "linear"}), "factor"),
+            (
+                |c| {
+                    gemma(c);
+                    c["query_pre_attn_scalar"] = serde_json::Value::Null;
+                },
+                "query_pre_attn_scalar",
+            ),
+        ];
+        for (change, setting) in cases {
+            let error = config(change).unwrap_err();
+            let found = (error.code, error.detail.as_deref());
+            assert_eq!(found, (ErrorCode::MalformedFile, Some(setting)), "{error:?}");
+        }
+    }
+}
