@@ -2,11 +2,11 @@
 import { openPage, rendererPeakRssMb } from "../browser.mjs";
 import { rotated } from "../rounds.mjs";
 import { generate } from "./measure.mjs";
-import { optionsOf } from "./options.mjs";
+import { optionsOf, SHORT_ANSWER } from "./options.mjs";
 import { readingPrompt, writingPrompt } from "./prompts.mjs";
 
 const MOST_ROUNDS = 3;
-const LARGEST = { read: 480, write: 32 };
+const LARGEST = 480;
 
 /** A profile is empty, so that the model comes from the server each time. */
 export async function measureLoad({ run, url, report }) {
@@ -33,7 +33,7 @@ async function loadOnce(run, url, lib, report) {
     const { times } = await generate(page, lib, writingPrompt(), 1);
     report.sample("load", lib, "load_ms", loaded);
     report.sample("load", lib, "first_token_ms", loaded + times[0]);
-    await generate(page, lib, readingPrompt(LARGEST.read, 0), LARGEST.write);
+    await generate(page, lib, readingPrompt(LARGEST, 0), SHORT_ANSWER);
     const peak = await rendererPeakRssMb(session);
     if (peak !== null) report.sample("memory", lib, "peak_rss_mb", peak);
   } finally {

@@ -2,8 +2,13 @@
 import { readManifest } from "../setup.mjs";
 import { CONTEXT_WINDOW } from "../suites.mjs";
 
-/** The model by name for Inglenook, by address for the peers. */
-export function optionsOf({ model, device }) {
+/** Tokens that are written where the writing is not what is measured. */
+export const SHORT_ANSWER = 32;
+
+/** The model by name for Inglenook, by address for the peers. `maxTokens` is the longest answer of the run. */
+export function optionsOf({ model, device, cases }) {
   const [{ path }] = readManifest(model).files;
-  return { model, device, contextWindow: CONTEXT_WINDOW, file: `/weights/${model}/${path}` };
+  const longest = Math.max(...cases.map(({ phase, tokens }) => (phase === "decode" ? tokens : SHORT_ANSWER)));
+  const file = `/weights/${model}/${path}`;
+  return { model, device, contextWindow: CONTEXT_WINDOW, maxTokens: longest, file };
 }
