@@ -18,12 +18,15 @@ const STARTERS = [
   "Give me five names for a bakery in a harbour town.",
 ];
 
+/** Small models repeat themselves, and do not know when to end. */
+const MANNERS = { temperature: 0.7, repetitionPenalty: 1.1, maxTokens: 1024 };
+
 /** The model that the page brings: the package's default. */
 const OWN: Source<LanguageModel> = {
   fromDisk: false,
   cost: "98 MB",
   availability: () => LanguageModel.availability(),
-  create: (options) => LanguageModel.create(options),
+  create: (options) => LanguageModel.create({ ...MANNERS, ...options }),
 };
 
 const model = new Model(deviceFromAddress(), OWN);
@@ -67,7 +70,7 @@ function open(file: File | undefined): void {
     fromDisk: true,
     cost: "",
     availability: () => LanguageModel.availability({ model: file }),
-    create: (options) => LanguageModel.create({ ...options, model: file }),
+    create: (options) => LanguageModel.create({ ...MANNERS, ...options, model: file }),
   });
 }
 
