@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import type { LanguageModel } from "../../web/src/index.js";
+import { tinyLlama } from "./harness/chats.js";
+import { hasChromium, measuresMemory, workersLeft } from "./harness/chromium.js";
+import { hostModel } from "./harness/models.js";
+import "./harness/page.js";
+import { useChromium } from "./harness/use-chromium.js";
+
+/** What the test leaves in the page between two scripts. */
+interface Held {
+  session: LanguageModel;
+}
+
+describe.skipIf(!hasChromium || !measuresMemory)("the memory of a language model", () => {
+  const site = useChromium();
+
+  /** Chats on, with a clone that comes and goes in every turn, and an answer that is aborted in every tenth. */
+  const chat = (turns: number) =>
+    site.opened.page.evaluate(async (turns) => {
+      const { session } = globalThis as unknown as Held;
+      let overflows = 0;
+      session.oncontextoverflow = () => overflows++;
+      for (let turn = 0; turn < turns; turn++) {
+        await session.prompt(`the cat tells story ${turn}`);
+        const clone = await session.clone();
+        const answering = clone.prompt("blue to");
+        if (turn % 10 === 0) clone.destroy();
+        await answering.catch(() => {});
+        clone.destroy();
+      }
+      return overflows;
+    }, turns);
+
+  /** What the processes hold once the garbage of the worker is out too. */
+  const megabytes = async () => {
+    await site.opened.page.evaluate(async () => {
+      // Collects before it measures, and does so for the page's workers as well.
+      const scope = performance as { measureUserAgentSpecificMemory?(): Promise<unknown> };
+      await scope.measureUserAgentSpecificMemory?.();
+    });
+    return site.chromium.quietMegabytes(site.opened);
+  };
+
+  it("does not grow in 200 turns", async () => {
+    const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
+    await site.opened.page.evaluate(async (model) => {
+      const options = { model, device: "cpu", seed: 1, maxTokens: 12, contextWindow: 256 } as const;
+      const session = await inglenook.LanguageModel.create(options);
+      Object.assign(globalThis, { session });
+    }, model);
+    expect(await chat(30)).toBeGreaterThan(0);
+    const before = await megabytes();
+    expect(await chat(200)).toBeGreaterThan(10);
+    const after = await megabytes();
+    console.log(`200 turns: ${before.toFixed(1)} MB before, ${after.toFixed(1)} MB after`);
+    expect(after).toBeLessThan(before + 10);
+    await site.opened.page.evaluate(() => (globalThis as unknown as Held).session.destroy());
+    expect(await workersLeft(site.opened.page)).toBe(0);
+  });
+});
