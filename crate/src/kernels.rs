@@ -7,6 +7,8 @@ pub(crate) mod activation;
 pub(crate) mod attention_cached_f32;
 pub(crate) mod attention_f32;
 mod cpu;
+#[cfg(feature = "gpu")]
+mod cube;
 mod decoder_ops;
 mod flex;
 pub(crate) mod gated_f32;

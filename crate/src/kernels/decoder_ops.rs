@@ -24,7 +24,7 @@ use super::{
 };
 
 /// The operations of a decoder, for the backends that have kernels of their own.
-#[backend_extension(Flex)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"))]
 pub(crate) trait DecoderOps: Backend {
     /// See [`super::rms_norm_f32::rms_norm_f32`].
     fn rms_norm_f32(x: FloatTensor<Self>, gamma: FloatTensor<Self>, epsilon: f32) -> FloatTensor<Self>;

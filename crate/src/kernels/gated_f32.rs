@@ -8,7 +8,7 @@ use burn::{
 use super::{decoder_ops::DecoderOps, on_cpu};
 
 /// The activation of a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Gate {
     /// `x · σ(x)`.
     Silu,

@@ -4,7 +4,7 @@
 //! stay f32 and the weight is decoded in registers.
 
 mod dense;
-mod flex;
+pub(super) mod flex;
 pub(crate) mod layout;
 mod pack;
 mod quantised;

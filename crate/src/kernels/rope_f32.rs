@@ -5,7 +5,7 @@ use burn::{backend::Dispatch, tensor::Tensor};
 use super::{decoder_ops::DecoderOps, on_cpu};
 
 /// Which two elements of a head turn together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Pairs {
     /// `2i` and `2i + 1`, as in the paper.
     Adjacent,

@@ -33,3 +33,18 @@ pub(crate) fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
         assert!((f - e).abs() <= tolerance, "element {i}: found {f}, expected {e}");
     }
 }
+
+/// A GPU of this machine, or what emulates one, through Vulkan. Where there is none, `None`; the reason is printed.
+#[cfg(feature = "gpu")]
+pub(crate) fn native_gpu() -> Option<Device> {
+    use std::sync::OnceLock;
+
+    use burn::tensor::wgpu::WgpuBackend;
+
+    static GPU: OnceLock<Option<Device>> = OnceLock::new();
+    let open = || {
+        let opened = Device::wgpu_options().graphics_api(WgpuBackend::Vulkan).init();
+        opened.inspect_err(|e| eprintln!("Not run, for want of a GPU: {e}")).ok()
+    };
+    GPU.get_or_init(open).clone()
+}

@@ -1,7 +1,7 @@
 //! Rows of a weight that is not quantised.
 //!
-//! On the CPU they keep the width they are stored in: as many 32-bit words as the panels of
-//! [`crate::kernels::cpu::gemm_f32`] take, of f32 or of two 16-bit numbers each. Elsewhere they are f32.
+//! They keep the width they are stored in: as many 32-bit words as the panels of [`crate::kernels::cpu::gemm_f32`] take,
+//! of f32 or of two 16-bit numbers each.
 
 use burn::{
     backend::Dispatch,
@@ -11,16 +11,13 @@ use burn::{
 use super::flex::DenseOps;
 use crate::{
     Result,
-    formats::{Dtype, TensorRows, dequantise::Decoder},
-    kernels::{
-        cpu::gemm_f32::{PANEL, panels_len},
-        on_cpu,
-    },
+    formats::{Dtype, TensorRows},
+    kernels::cpu::gemm_f32::{PANEL, panels_len},
     memory::try_zeros,
 };
 
 /// How an element is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Width {
     /// IEEE 754 binary32.
     F32,
@@ -46,42 +43,26 @@ impl Width {
     }
 }
 
+/// Consecutive rows of a weight, in panels of their width.
 #[derive(Clone, Debug)]
-pub(super) enum Dense {
+pub(super) struct Dense {
     /// Words of `[⌈rows / 8⌉, in, 8]` elements.
-    Panels { words: Tensor<1, Int>, width: Width, rows: usize },
-    /// `[rows, in]`.
-    Rows(Tensor<2>),
+    words: Tensor<1, Int>,
+    width: Width,
+    rows: usize,
 }
 
 impl Dense {
     /// `x: [rows, in]` → `[rows, out]`.
     pub(super) fn linear(&self, x: Tensor<2>) -> Tensor<2> {
-        match self.clone() {
-            Self::Rows(weight) => x.matmul(weight.transpose()),
-            Self::Panels { words, width, rows } => Tensor::from_dispatch(Dispatch::linear_dense(
-                x.into_dispatch(),
-                words.into_dispatch(),
-                width,
-                rows,
-            )),
-        }
+        let words = self.words.clone().into_dispatch();
+        Tensor::from_dispatch(Dispatch::linear_dense(x.into_dispatch(), words, self.width, self.rows))
     }
 
     /// The rows `ids`: `[ids, columns]`.
     pub(super) fn rows(&self, ids: Vec<u32>, columns: usize) -> Tensor<2> {
-        match self.clone() {
-            Self::Rows(weight) => {
-                let shape = [ids.len()];
-                let ids = ids.into_iter().map(u32::cast_signed).collect();
-                let ids =
-                    Tensor::<1, Int>::from_data(TensorData::new::<i32, _>(ids, shape), &weight.device());
-                weight.select(0, ids)
-            }
-            Self::Panels { words, width, .. } => {
-                Tensor::from_dispatch(Dispatch::rows_dense(ids, words.into_dispatch(), width, columns))
-            }
-        }
+        let words = self.words.clone().into_dispatch();
+        Tensor::from_dispatch(Dispatch::rows_dense(ids, words, self.width, columns))
     }
 }
 
@@ -106,10 +87,6 @@ impl DensePacker {
     /// # Errors
     /// `out-of-memory`, or what reading the rows gives.
     pub(super) fn pack(&self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Dense> {
-        if on_cpu(device) { self.pack_panels(rows, count, device) } else { self.upload(rows, count, device) }
-    }
-
-    fn pack_panels(&self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Dense> {
         let bytes = self.width.bytes();
         let mut words: Vec<i32> = try_zeros(panels_len(self.columns, count) * bytes / 4)?;
         let panels: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
@@ -126,15 +103,6 @@ impl DensePacker {
         }
         let shape = [words.len()];
         let words = Tensor::from_data(TensorData::new(words, shape), (device, DType::I32));
-        Ok(Dense::Panels { words, width: self.width, rows: count })
-    }
-
-    fn upload(&self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Dense> {
-        let (mut stored, mut values) = (Vec::new(), Vec::new());
-        rows.next(count, &mut stored)?;
-        if let Some(decoder) = Decoder::of(rows.dtype()) {
-            decoder.decode(&stored, &mut values);
-        }
-        Ok(Dense::Rows(Tensor::from_data(TensorData::new(values, [count, self.columns]), device)))
+        Ok(Dense { words, width: self.width, rows: count })
     }
 }

@@ -19,7 +19,7 @@ use crate::kernels::cpu::{
 };
 
 /// The operations on weights in the layout of [`super::layout`].
-#[backend_extension(Flex)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"))]
 pub(crate) trait PackedOps: Backend {
     /// `x: [rows, in]` → `[rows, out]`.
     fn linear_q(
@@ -43,7 +43,7 @@ pub(crate) trait PackedOps: Backend {
 }
 
 /// The operations on weights that are not quantised, in panels of their own width.
-#[backend_extension(Flex)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"))]
 pub(crate) trait DenseOps: Backend {
     /// `x: [rows, in]` → `[rows, out]`.
     fn linear_dense(

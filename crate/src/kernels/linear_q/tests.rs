@@ -1,6 +1,9 @@
 //! Packed weights beside the scalar decoders: rows bit for bit, products in eight bits closely, and in f32 within what
 //! the rounding of the activations allows.
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
