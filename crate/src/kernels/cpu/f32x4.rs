@@ -6,10 +6,10 @@
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes {
     use core::arch::wasm32::{
-        f32x4_abs, f32x4_add, f32x4_div, f32x4_extract_lane, f32x4_ge, f32x4_mul, f32x4_nearest, f32x4_pmax,
-        f32x4_pmin, f32x4_splat, f32x4_sub, i32x4_add, i32x4_extend_high_u16x8, i32x4_extend_low_u16x8,
-        i32x4_shl, i32x4_splat, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_or,
-        v128_store,
+        f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_ge, f32x4_mul,
+        f32x4_nearest, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i16x8_extend_low_i8x16, i32x4_add,
+        i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_shl, i32x4_splat,
+        i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_or, v128_store,
     };
 
     /// Four f32 lanes.
@@ -99,6 +99,13 @@ mod lanes {
                 f32x4_extract_lane::<2>(self.0),
                 f32x4_extract_lane::<3>(self.0),
             ]
+        }
+
+        /// Four signed bytes.
+        #[inline(always)]
+        pub(crate) fn from_i8(bytes: [i8; 4]) -> Self {
+            let word = i32x4_splat(i32::from_le_bytes(bytes.map(i8::cast_unsigned)));
+            Self(f32x4_convert_i32x4(i32x4_extend_low_i16x8(i16x8_extend_low_i8x16(word))))
         }
 
         /// Eight numbers of IEEE 754 binary16.
@@ -220,6 +227,12 @@ mod lanes {
         #[inline(always)]
         pub(crate) fn to_array(self) -> [f32; 4] {
             self.0
+        }
+
+        /// Four signed bytes.
+        #[inline(always)]
+        pub(crate) fn from_i8(bytes: [i8; 4]) -> Self {
+            Self(bytes.map(f32::from))
         }
 
         /// Eight numbers of IEEE 754 binary16.

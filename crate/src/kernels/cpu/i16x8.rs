@@ -5,9 +5,9 @@
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes {
     use core::arch::wasm32::{
-        f32x4_convert_i32x4, i16x8_narrow_i32x4, i16x8_shl, i16x8_shr, i16x8_splat, i16x8_sub, i32x4_add,
-        i32x4_dot_i16x8, i32x4_extadd_pairwise_i16x8, i32x4_extract_lane, i32x4_splat, i32x4_trunc_sat_f32x4,
-        u16x8_shr, v128, v128_and, v128_load, v128_or, v128_store,
+        f32x4_convert_i32x4, i16x8_add, i16x8_narrow_i32x4, i16x8_shl, i16x8_shr, i16x8_splat, i16x8_sub,
+        i32x4_add, i32x4_dot_i16x8, i32x4_extadd_pairwise_i16x8, i32x4_extract_lane, i32x4_splat,
+        i32x4_trunc_sat_f32x4, i64x2_shuffle, u16x8_shr, v128, v128_and, v128_load, v128_or, v128_store,
     };
 
     use super::super::f32x4::F32x4;
@@ -53,6 +53,11 @@ mod lanes {
         }
 
         #[inline(always)]
+        pub(crate) fn add(self, o: Self) -> Self {
+            Self(i16x8_add(self.0, o.0))
+        }
+
+        #[inline(always)]
         pub(crate) fn sub(self, o: Self) -> Self {
             Self(i16x8_sub(self.0, o.0))
         }
@@ -80,10 +85,23 @@ mod lanes {
             I32x4(i32x4_dot_i16x8(self.0, o.0))
         }
 
-        /// Lane `l` is the sum of lanes `2l` and `2l + 1`.
+        /// The sum of the eight lanes.
         #[inline(always)]
-        pub(crate) fn add_pairs(self) -> I32x4 {
-            I32x4(i32x4_extadd_pairwise_i16x8(self.0))
+        pub(crate) fn sum(self) -> i32 {
+            let fours = i32x4_extadd_pairwise_i16x8(self.0);
+            let twos = i32x4_add(fours, i64x2_shuffle::<1, 0>(fours, fours));
+            i32x4_extract_lane::<0>(twos).wrapping_add(i32x4_extract_lane::<1>(twos))
+        }
+
+        /// Neighbouring lanes as words, the first one in the low half.
+        #[inline(always)]
+        pub(crate) fn to_pairs(self) -> [i32; 4] {
+            [
+                i32x4_extract_lane::<0>(self.0),
+                i32x4_extract_lane::<1>(self.0),
+                i32x4_extract_lane::<2>(self.0),
+                i32x4_extract_lane::<3>(self.0),
+            ]
         }
 
         /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.
@@ -111,14 +129,6 @@ mod lanes {
         #[inline(always)]
         pub(crate) fn to_f32(self) -> F32x4 {
             F32x4(f32x4_convert_i32x4(self.0))
-        }
-
-        /// The sum of the four lanes.
-        #[inline(always)]
-        pub(crate) fn sum(self) -> i32 {
-            let low = i32x4_extract_lane::<0>(self.0).wrapping_add(i32x4_extract_lane::<1>(self.0));
-            let high = i32x4_extract_lane::<2>(self.0).wrapping_add(i32x4_extract_lane::<3>(self.0));
-            low.wrapping_add(high)
         }
     }
 }
@@ -170,6 +180,11 @@ mod lanes {
         }
 
         #[inline(always)]
+        pub(crate) fn add(self, o: Self) -> Self {
+            Self(from_fn(|i| self.0[i].wrapping_add(o.0[i])))
+        }
+
+        #[inline(always)]
         pub(crate) fn sub(self, o: Self) -> Self {
             Self(from_fn(|i| self.0[i].wrapping_sub(o.0[i])))
         }
@@ -198,10 +213,16 @@ mod lanes {
             I32x4(from_fn(|l| product(2 * l).wrapping_add(product(2 * l + 1))))
         }
 
-        /// Lane `l` is the sum of lanes `2l` and `2l + 1`.
+        /// The sum of the eight lanes.
         #[inline(always)]
-        pub(crate) fn add_pairs(self) -> I32x4 {
-            I32x4(from_fn(|l| i32::from(self.0[2 * l]) + i32::from(self.0[2 * l + 1])))
+        pub(crate) fn sum(self) -> i32 {
+            self.0.into_iter().map(i32::from).sum()
+        }
+
+        /// Neighbouring lanes as words, the first one in the low half.
+        #[inline(always)]
+        pub(crate) fn to_pairs(self) -> [i32; 4] {
+            from_fn(|l| i32::from(self.0[2 * l]) & 0xffff | i32::from(self.0[2 * l + 1]) << 16)
         }
 
         /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.
@@ -230,12 +251,6 @@ mod lanes {
         #[inline(always)]
         pub(crate) fn to_f32(self) -> F32x4 {
             F32x4(self.0.map(|x| x as f32))
-        }
-
-        /// The sum of the four lanes.
-        #[inline(always)]
-        pub(crate) fn sum(self) -> i32 {
-            self.0.into_iter().fold(0, i32::wrapping_add)
         }
     }
 }

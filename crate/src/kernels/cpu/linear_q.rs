@@ -127,13 +127,19 @@ impl<'a> Weight<'a> {
         if !format.grouped {
             return factors;
         }
-        let groups = &self.groups[tile * bytes..][..bytes];
-        let (lanes, per_factor) = (format.lanes(), SUPER_BLOCK / format.group);
-        room.clear();
-        for (factors, groups) in factors.chunks_exact(lanes).zip(groups.chunks_exact(per_factor * lanes)) {
-            for group in groups.chunks_exact(lanes) {
-                let scale = |i: usize| factors[i] * f32::from(group[i]);
-                room.extend((0..lanes).map(|i| if i < TILE { scale(i) } else { -scale(i) }));
+        room.resize(bytes, 0.0);
+        let factors = factors.as_chunks::<TILE>().0;
+        let groups = self.groups[tile * bytes..][..bytes].as_chunks::<TILE>().0;
+        let (scales, kinds) = (room.as_chunks_mut::<TILE>().0, format.lanes() / TILE);
+        let per_block = SUPER_BLOCK / format.group * kinds;
+        for (b, scales) in scales.chunks_exact_mut(per_block).enumerate() {
+            for (i, scales) in scales.iter_mut().enumerate() {
+                let sign = F32x4::splat(if i % kinds == 0 { 1.0 } else { -1.0 });
+                // SAFETY: these are arrays of four elements.
+                unsafe {
+                    let factor = F32x4::load(factors[b * kinds + i % kinds].as_ptr()).mul(sign);
+                    F32x4::from_i8(groups[b * per_block + i]).mul(factor).store(scales.as_mut_ptr());
+                }
             }
         }
         room

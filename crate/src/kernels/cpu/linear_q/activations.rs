@@ -46,8 +46,13 @@ impl Activations {
             scales: vec![0.0; rows * columns / BLOCK],
             sums: vec![0.0; rows * columns / group],
         };
-        for (row, values) in x.chunks_exact(columns).enumerate() {
-            activations.round_row(row, values);
+        for (first, x) in (0..rows).step_by(PANEL).zip(x.chunks(PANEL * columns)) {
+            match rows - first {
+                1 => activations.round_panel::<1>(first, x),
+                2 => activations.round_panel::<2>(first, x),
+                3 => activations.round_panel::<3>(first, x),
+                _ => activations.round_panel::<PANEL>(first, x),
+            }
         }
         activations
     }
@@ -66,40 +71,54 @@ impl Activations {
         })
     }
 
-    fn round_row(&mut self, row: usize, values: &[f32]) {
+    /// Rounds the `H` rows `x`, which are numbers `first` and following.
+    #[inline(never)]
+    fn round_panel<const H: usize>(&mut self, first: usize, x: &[f32]) {
         let Self { columns, group, .. } = *self;
-        let first = row / PANEL * PANEL;
-        let (height, lane) = (PANEL.min(self.rows - first), row - first);
-        let at = |per_row: usize, i: usize| first * per_row + i * height + lane;
-        for (b, block) in values.as_chunks::<BLOCK>().0.iter().enumerate() {
-            let (scale, quants) = round_block(block);
-            self.scales[at(columns / BLOCK, b)] = scale;
-            for (p, pair) in quants.as_chunks::<2>().0.iter().enumerate() {
-                let word = i32::from(pair[0]) & 0xffff | i32::from(pair[1]) << 16;
-                self.pairs[at(columns / 2, b * BLOCK / 2 + p)] = word;
+        let groups = BLOCK / group;
+        let pairs = self.pairs[first * columns / 2..].as_chunks_mut::<H>().0;
+        let pairs = pairs.as_chunks_mut::<{ BLOCK / 2 }>().0;
+        let scales = self.scales[first * columns / BLOCK..].as_chunks_mut::<H>().0;
+        let sums = self.sums[first * columns / group..].as_chunks_mut::<H>().0.chunks_exact_mut(groups);
+        for (b, ((pairs, scales), sums)) in pairs.iter_mut().zip(scales).zip(sums).enumerate() {
+            if b == columns / BLOCK {
+                break;
             }
-            for (g, quants) in quants.chunks_exact(group).enumerate() {
-                let sum: i32 = quants.iter().map(|q| i32::from(*q)).sum();
-                self.sums[at(columns / group, b * (BLOCK / group) + g)] = sum as f32;
+            for h in 0..H {
+                let block = &x[h * columns + b * BLOCK..][..BLOCK];
+                let Rounded { scale, quants } = round_block(block.try_into().unwrap_or(&[0.0; BLOCK]));
+                scales[h] = scale;
+                for (pairs, quants) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(quants) {
+                    for (pair, word) in pairs.iter_mut().zip(quants.to_pairs()) {
+                        pair[h] = word;
+                    }
+                }
+                let halves = [quants[0].add(quants[1]), quants[2].add(quants[3])];
+                match sums {
+                    [whole] => whole[h] = halves[0].add(halves[1]).sum() as f32,
+                    _ => sums.iter_mut().zip(halves).for_each(|(sum, half)| sum[h] = half.sum() as f32),
+                }
             }
         }
     }
 }
 
-/// The scale of a block, and its quants.
-#[inline]
-fn round_block(block: &[f32; BLOCK]) -> (f32, [i16; BLOCK]) {
+/// A block of activations.
+struct Rounded {
+    scale: f32,
+    /// The 32 quants in their order.
+    quants: [I16x8; 4],
+}
+
+#[inline(always)]
+fn round_block(block: &[f32; BLOCK]) -> Rounded {
     // SAFETY: the block holds eight times four elements.
     let fours: [F32x4; 8] = core::array::from_fn(|i| unsafe { F32x4::load(block.as_ptr().add(4 * i)) });
     let largest = fours.iter().fold(F32x4::splat(0.0), |most, four| most.max(four.abs())).to_array();
-    let scale = largest.into_iter().fold(0.0, f32::max) / 127.0;
+    let scale = largest.into_iter().fold(0.0, |a: f32, b| if a < b { b } else { a }) / 127.0;
     // Below this the inverse would not be finite; such a block counts as zeros.
     let inverse = F32x4::splat(if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 });
-    let mut quants = [0; BLOCK];
-    for (two, quants) in fours.as_chunks::<2>().0.iter().zip(quants.as_chunks_mut::<8>().0) {
-        let [low, high] = two.map(|four| four.mul(inverse).round());
-        // SAFETY: there is room for eight.
-        unsafe { I16x8::truncate(low, high).store(quants.as_mut_ptr()) }
-    }
-    (scale, quants)
+    let rounded = |four: F32x4| four.mul(inverse).round();
+    let quants = core::array::from_fn(|i| I16x8::truncate(rounded(fours[2 * i]), rounded(fours[2 * i + 1])));
+    Rounded { scale, quants }
 }

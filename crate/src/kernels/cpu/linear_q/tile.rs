@@ -45,8 +45,9 @@ pub(super) fn multiply_row<K: Kind>(planes: &[u8], scales: &[f32], a: Panel) -> 
             let scale = F32x4::splat(*a.scales.get_unchecked(b));
             let mut dots = I32x4::splat(0);
             for half in 0..halves {
+                let pairs = pairs.add(half * HALF);
                 unpack_half::<K>(planes, half, |v, w| {
-                    dots = dots.add(w.dot(I16x8::splat_pair(*pairs.add(half * HALF + v))));
+                    dots = dots.add(w.dot(I16x8::splat_pair(*pairs.add(v))));
                 });
                 let g = b * K::GROUPS + half;
                 if K::GROUPS == 2 {
@@ -106,9 +107,10 @@ pub(super) fn multiply_panel<K: Kind, const T: usize>(pair: TilePair, a: Panel) 
             let first = g * vectors;
             for v in first..first + vectors {
                 let quants = pair.quants.as_ptr().add(v * LANES * PAIR).cast::<u8>();
+                let pairs = a.pairs.as_ptr().add(v * T);
                 let w = [I16x8::load(quants), I16x8::load(quants.add(STEP))];
                 for t in 0..T {
-                    let a = I16x8::splat_pair(*a.pairs.get_unchecked(v * T + t));
+                    let a = I16x8::splat_pair(*pairs.add(t));
                     for r in 0..PAIR {
                         dots[t][r] = dots[t][r].add(w[r].dot(a));
                     }

@@ -19,18 +19,20 @@ pub(super) unsafe fn unpack_half<K: Kind>(
     half: usize,
     mut each: impl FnMut(usize, I16x8),
 ) {
-    // SAFETY: there are `K::BITS` planes, and no other is loaded.
-    let plane = |p: usize| unsafe { I16x8::load(planes.add(p * STEP)) };
+    // SAFETY: there are `K::BITS` planes, and no other is loaded. The constant is added last, since only then does it
+    // become the offset of the load.
+    let plane = |first: usize, p: usize| unsafe { I16x8::load(planes.add(first * STEP).add(p * STEP)) };
     let bits = half as u32 * 4;
     match K::BITS {
-        2 => split_crumbs(plane(half), |_, step| step, each),
+        2 => split_crumbs(plane(half, 0), |_, step| step, each),
         3 => {
-            let high = plane(2).shr(bits);
-            split_crumbs(plane(half), |s, step| step.or(at_bit_2(high, s).and(I16x8::splat(0x0404))), each);
+            let high = plane(0, 2).shr(bits);
+            let add = |s, step: I16x8| step.or(at_bit_2(high, s).and(I16x8::splat(0x0404)));
+            split_crumbs(plane(half, 0), add, each);
         }
         4 => {
             for p in 0..2 {
-                let (both, low) = (plane(2 * half + p), I16x8::splat(15));
+                let (both, low) = (plane(2 * half, p), I16x8::splat(15));
                 each(4 * p, both.and(low));
                 each(4 * p + 1, both.shr(8).and(low));
                 each(4 * p + 2, both.shr(4).and(low));
@@ -38,18 +40,18 @@ pub(super) unsafe fn unpack_half<K: Kind>(
             }
         }
         5 => {
-            let (nibbles, high) = ([plane(2 * half), plane(2 * half + 1)], plane(4).shr(bits));
+            let (nibbles, high) = ([plane(2 * half, 0), plane(2 * half, 1)], plane(0, 4).shr(bits));
             let add = |s: u32, step: I16x8| step.or(high.shl(4 - s).and(I16x8::splat(0x1010)));
             split_nibbles(nibbles, add, each);
         }
         6 => {
-            let (nibbles, high) = ([plane(2 * half), plane(2 * half + 1)], plane(4 + half));
+            let (nibbles, high) = ([plane(2 * half, 0), plane(2 * half, 1)], plane(half, 4));
             let add = |s: u32, step: I16x8| step.or(at_bit_4(high, s).and(I16x8::splat(0x3030)));
             split_nibbles(nibbles, add, each);
         }
         _ => {
             for s in 0..4 {
-                let step = plane(4 * half + s);
+                let step = plane(4 * half, s);
                 each(2 * s, step.shl(8).shr_signed(8));
                 each(2 * s + 1, step.shr_signed(8));
             }
