@@ -43,6 +43,7 @@ pub(crate) struct PackedWeight {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // nearly all are of the larger one
 enum Piece {
     Quantised(Quantised),
     Dense(Dense),
@@ -73,13 +74,9 @@ impl PackedWeight {
         let pieces = counts.map(|count| packer.pack(rows, count, device)).collect::<Result<_>>()?;
         Ok(Self { pieces, piece_rows, shape })
     }
-
-    /// `[out, in]`.
-    pub(crate) fn shape(&self) -> [usize; 2] {
-        self.shape
-    }
 }
 
+#[allow(clippy::large_enum_variant)] // there is one at a time
 enum PiecePacker {
     Quantised(Packer),
     Dense(DensePacker),

@@ -18,6 +18,7 @@ pub(crate) struct Linear {
 }
 
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a model has few layers, all of one variant
 enum Map {
     /// In f32, exact up to rounding.
     Exact { weight: Weight, bias: Tensor<1>, then: Activation },

@@ -37,7 +37,7 @@ impl Packer {
 
     /// In the order of a given kind of device.
     pub(super) fn in_order(blocks: BlockFormat, columns: usize, order: Order) -> Result<Self> {
-        if columns % blocks.elements != 0 {
+        if !columns.is_multiple_of(blocks.elements) {
             let message = format!("Rows of {columns} elements are no whole blocks of {}.", blocks.elements);
             return Err(Error::new(ErrorCode::TensorShape, message));
         }

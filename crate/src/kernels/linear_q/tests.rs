@@ -146,9 +146,19 @@ fn one_row_and_many_give_the_same_bits() {
         let x: Tensor<2> = random_tensor(seed, [7, stored.shape[1]]);
         let weight = stored.pack();
         let together = values(linear_q(x.clone(), &weight));
-        let alone = (0..7).flat_map(|row| values(linear_q(x.clone().slice([row..row + 1]), &weight)));
+        let alone = (0..7).flat_map(|row| values(linear_q(x.clone().narrow(0, row, 1), &weight)));
         assert_eq!(together, alone.collect::<Vec<_>>(), "{} {:?}", stored.dtype, stored.shape);
     }
+}
+
+#[test]
+fn more_rows_than_are_multiplied_at_a_time() {
+    let stored = Stored::blocks(4, BLOCKS[5], [5, 1 << 14]);
+    let x: Tensor<2> = random_tensor(5, [30, 1 << 14]);
+    let weight = stored.pack();
+    let together = values(linear_q(x.clone(), &weight));
+    let last = values(linear_q(x.narrow(0, 29, 1), &weight));
+    assert_eq!(together[29 * 5..], last);
 }
 
 #[test]
@@ -282,6 +292,6 @@ fn what_cannot_be_packed_is_a_typed_error() {
     assert_eq!(pack(Dtype::Q4_0, [0, 32], 0).code, ErrorCode::TensorShape);
     assert_eq!(pack(Dtype::F32, [3, 0], 0).code, ErrorCode::TensorShape);
     let whole = Stored::blocks(1, BLOCKS[0], [4, 32]).pack();
-    assert_eq!(whole.shape(), [4, 32]);
+    assert_eq!(whole.shape, [4, 32]);
     assert!(matches!(whole.pieces[..], [Piece::Quantised(_)]));
 }
