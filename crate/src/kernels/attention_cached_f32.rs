@@ -294,9 +294,9 @@ mod tests {
 
     #[test]
     fn room_that_cannot_be_had_is_an_error() {
-        let cache = CachedHeads::new([1, 1 << 40, 1 << 10], &Device::flex());
+        let cache = CachedHeads::new([1, 1 << (usize::BITS - 12), 1 << 10], &Device::flex());
         assert_eq!(cache.err().unwrap().code, crate::ErrorCode::OutOfMemory);
         let cache = CachedHeads::new([1, 8, 1 << 10], &Device::flex()).unwrap();
-        assert_eq!(cache.grown(1 << 40).err().unwrap().code, crate::ErrorCode::OutOfMemory);
+        assert_eq!(cache.grown(1 << (usize::BITS - 12)).err().unwrap().code, crate::ErrorCode::OutOfMemory);
     }
 }
