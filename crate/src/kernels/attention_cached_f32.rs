@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use burn::{
     backend::Dispatch,
-    tensor::{Device, Tensor, TensorData, activation::softmax},
+    tensor::{Device, Tensor, TensorData},
 };
 
 use super::{
@@ -108,14 +108,6 @@ impl CachedHeads {
     /// Writes `key, value: [tokens, heads · width]` from `position` on. Nothing is copied unless a clone is alive.
     pub(crate) fn append(self, key: Tensor<2>, value: Tensor<2>, position: usize) -> Self {
         let Self { heads, layout, .. } = self;
-        if !on_cpu(&key.device()) {
-            let tokens = key.dims()[0];
-            let split = |x: Tensor<2>| x.reshape([tokens, heads, layout.width]).swap_dims(0, 1);
-            let place = [0..heads, position..position + tokens, 0..layout.width];
-            let key = self.key.slice_assign(place.clone(), split(key));
-            let value = self.value.slice_assign(place, split(value));
-            return Self { key, value, heads, layout };
-        }
         let (key, value) = Dispatch::append_f32(
             self.key.into_dispatch(),
             self.value.into_dispatch(),
@@ -129,49 +121,30 @@ impl CachedHeads {
 }
 
 /// Which cached positions each new token sees.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Causal {
-    position: usize,
-    rules: Scores,
-    /// `[tokens, capacity]`: 0 where a position is seen, −1e9 elsewhere. Only where the reference runs.
-    bias: Option<Tensor<2>>,
-}
-
-impl Causal {
-    /// `tokens` tokens, the first at `position`, in a cache with room for `capacity` positions.
-    pub(crate) fn new([position, tokens, capacity]: [usize; 3], rules: Scores, device: &Device) -> Self {
-        let bias = (!on_cpu(device)).then(|| Self::bias([position, tokens, capacity], rules, device));
-        Self { position, rules, bias }
-    }
-
-    fn bias([position, tokens, capacity]: [usize; 3], rules: Scores, device: &Device) -> Tensor<2> {
-        let row = |token| {
-            let seen = rules.seen(position + token);
-            (0..capacity).map(move |p| if seen.contains(&p) { 0.0 } else { -1e9 })
-        };
-        let bias: Vec<f32> = (0..tokens).flat_map(row).collect();
-        Tensor::from_data(TensorData::new(bias, [tokens, capacity]), device)
-    }
+    /// The first new token's position.
+    pub(crate) position: usize,
+    /// What becomes of its scores.
+    pub(crate) rules: Scores,
 }
 
 /// `query: [tokens, query heads · width]`, whose own keys and values are in the cache already → the same shape.
 pub(crate) fn attention_cached_f32(query: Tensor<2>, cache: &CachedHeads, causal: &Causal) -> Tensor<2> {
     let (key, value) = (cache.key.clone(), cache.value.clone());
-    match &causal.bias {
-        Some(bias) => reference(query, key, value, bias.clone(), causal.rules),
-        None => Tensor::from_dispatch(Dispatch::attention_cached_f32(
-            query.into_dispatch(),
-            key.into_dispatch(),
-            value.into_dispatch(),
-            [cache.heads, cache.layout.width],
-            causal.position,
-            causal.rules,
-        )),
-    }
+    Tensor::from_dispatch(Dispatch::attention_cached_f32(
+        query.into_dispatch(),
+        key.into_dispatch(),
+        value.into_dispatch(),
+        [cache.heads, cache.layout.width],
+        causal.position,
+        causal.rules,
+    ))
 }
 
-/// The same in Burn's operations, over the whole capacity, so that shapes do not change from token to token.
-/// `key, value: [heads, capacity, width]`, `bias: [tokens, capacity]`.
+/// The same in Burn's operations. `key, value: [heads, capacity, width]`, `bias: [tokens, capacity]`: 0 where a position
+/// is seen, −1e9 elsewhere.
+#[cfg(test)]
 fn reference(
     query: Tensor<2>,
     key: Tensor<3>,
@@ -179,6 +152,8 @@ fn reference(
     bias: Tensor<2>,
     rules: Scores,
 ) -> Tensor<2> {
+    use burn::tensor::activation::softmax;
+
     let ([tokens, all], [heads, capacity, width]) = (query.dims(), key.dims());
     let group = all / (heads * width);
     let query: Tensor<4> = query.reshape([tokens, heads, group, width]).permute([1, 2, 0, 3]);
@@ -196,9 +171,19 @@ fn reference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::testing::{assert_close, random_tensor, values};
+    use crate::kernels::testing::{assert_close, devices, random_tensor, values};
 
     const NO_RULES: Scores = Scores { scale: 0.3, cap: None, window: None };
+
+    /// What `tokens` tokens see, the first at `position`.
+    fn mask([position, tokens, capacity]: [usize; 3], rules: Scores, device: &Device) -> Tensor<2> {
+        let row = |token| {
+            let seen = rules.seen(position + token);
+            (0..capacity).map(move |p| if seen.contains(&p) { 0.0 } else { -1e9 })
+        };
+        let bias: Vec<f32> = (0..tokens).flat_map(row).collect();
+        Tensor::from_data(TensorData::new(bias, [tokens, capacity]), device)
+    }
 
     /// `[tokens, heads · width]` as `[heads, capacity, width]`.
     fn plain(x: Tensor<2>, [heads, capacity, width]: [usize; 3]) -> Tensor<3> {
@@ -208,25 +193,31 @@ mod tests {
             .slice_assign([0..heads, 0..tokens, 0..width], split)
     }
 
-    /// The attention of the last `tokens` of `length` tokens, by the kernel and by the reference.
-    fn both([heads, group, width]: [usize; 3], [length, tokens]: [usize; 2], rules: Scores) -> [Vec<f32>; 2] {
+    /// The attention of the last `tokens` of `length` tokens, by the device's kernel and by the reference.
+    fn both(
+        kernel: &Device,
+        [heads, group, width]: [usize; 3],
+        [length, tokens]: [usize; 2],
+        rules: Scores,
+    ) -> [Vec<f32>; 2] {
         let device = Device::flex();
         let (position, capacity) = (length - tokens, length.next_multiple_of(PANEL) + PANEL);
         let [k, v] = [1, 2].map(|seed| random_tensor::<2>(seed, [length, heads * width]) * 2.0);
         let query = random_tensor::<2>(3, [tokens, heads * group * width]) * 2.0;
         let shape = [heads, capacity, width];
-        let bias = Causal::bias([position, tokens, capacity], rules, &device);
+        let bias = mask([position, tokens, capacity], rules, &device);
         let expected =
             reference(query.clone(), plain(k.clone(), shape), plain(v.clone(), shape), bias, rules);
         // The cache is filled in two parts, and grows between them.
         let first = length / 2;
-        let part = |x: &Tensor<2>, range: Range<usize>| x.clone().slice([range, 0..heads * width]);
-        let cache = CachedHeads::new([heads, capacity - PANEL, width], &device).unwrap();
+        let part =
+            |x: &Tensor<2>, range: Range<usize>| x.clone().slice([range, 0..heads * width]).to_device(kernel);
+        let cache = CachedHeads::new([heads, capacity - PANEL, width], kernel).unwrap();
         let cache = if first > 0 { cache.append(part(&k, 0..first), part(&v, 0..first), 0) } else { cache };
         let cache = cache.grown(PANEL).unwrap();
         let cache = cache.append(part(&k, first..length), part(&v, first..length), first);
-        let causal = Causal::new([position, tokens, capacity], rules, &device);
-        [values(attention_cached_f32(query, &cache, &causal)), values(expected)]
+        let causal = Causal { position, rules };
+        [values(attention_cached_f32(query.to_device(kernel), &cache, &causal)), values(expected)]
     }
 
     #[test]
@@ -234,9 +225,9 @@ mod tests {
         let heads =
             [[1, 1, 64], [3, 3, 64], [2, 7, 64], [1, 4, 256], [2, 2, 80], [4, 8, 128], [2, 5, 7], [1, 6, 1]];
         let lengths = [[1, 1], [2, 1], [8, 1], [37, 1], [130, 1], [5, 5], [40, 40], [61, 17], [400, 3]];
-        for heads in heads {
-            for length in lengths {
-                let [found, expected] = both(heads, length, NO_RULES);
+        for device in devices() {
+            for (heads, length) in heads.iter().flat_map(|h| lengths.map(|l| (*h, l))) {
+                let [found, expected] = both(&device, heads, length, NO_RULES);
                 assert_close(&found, &expected, 1e-5);
             }
         }
@@ -247,8 +238,10 @@ mod tests {
         for (window, cap) in [(Some(1), None), (Some(5), Some(1.5)), (Some(16), None), (None, Some(0.7))] {
             let rules = Scores { scale: 1.1, cap, window };
             for length in [[1, 1], [3, 3], [64, 1], [61, 40], [200, 33]] {
-                let [found, expected] = both([2, 3, 20], length, rules);
-                assert_close(&found, &expected, 2e-5);
+                for device in devices() {
+                    let [found, expected] = both(&device, [2, 3, 20], length, rules);
+                    assert_close(&found, &expected, 2e-5);
+                }
             }
         }
     }
@@ -258,7 +251,7 @@ mod tests {
     fn the_reference_is_a_softmax_over_what_is_seen() {
         let (rules, device) = (Scores { scale: 0.5, cap: Some(2.0), window: Some(3) }, Device::flex());
         let [q, k, v] = [1, 2, 3].map(|seed| random_tensor::<2>(seed, [6, 4]));
-        let bias = Causal::bias([0, 6, 8], rules, &device);
+        let bias = mask([0, 6, 8], rules, &device);
         let found = values(reference(
             q.clone(),
             plain(k.clone(), [1, 8, 4]),
@@ -282,14 +275,15 @@ mod tests {
 
     #[test]
     fn a_clone_of_a_cache_keeps_what_it_had() {
-        let device = Device::flex();
-        let cache = CachedHeads::new([1, 8, 4], &device).unwrap();
-        let [a, b] = [1, 2].map(|seed| random_tensor::<2>(seed, [1, 4]));
-        let cache = cache.append(a.clone(), a.clone(), 0);
-        let other = cache.clone().append(b.clone(), b.clone(), 0);
-        let causal = Causal::new([0, 1, 8], NO_RULES, &device);
-        assert_close(&values(attention_cached_f32(b.clone(), &cache, &causal)), &values(a), 1e-6);
-        assert_close(&values(attention_cached_f32(b.clone(), &other, &causal)), &values(b), 1e-6);
+        for device in devices() {
+            let cache = CachedHeads::new([1, 8, 4], &device).unwrap();
+            let [a, b] = [1, 2].map(|seed| random_tensor::<2>(seed, [1, 4]).to_device(&device));
+            let cache = cache.append(a.clone(), a.clone(), 0);
+            let other = cache.clone().append(b.clone(), b.clone(), 0);
+            let causal = Causal { position: 0, rules: NO_RULES };
+            assert_close(&values(attention_cached_f32(b.clone(), &cache, &causal)), &values(a), 1e-6);
+            assert_close(&values(attention_cached_f32(b.clone(), &other, &causal)), &values(b), 1e-6);
+        }
     }
 
     #[test]

@@ -1,11 +1,8 @@
 //! Gated activation: `activation(gate) · up` (Shazeer, arXiv:2002.05202).
 
-use burn::{
-    backend::Dispatch,
-    tensor::{Tensor, activation},
-};
+use burn::{backend::Dispatch, tensor::Tensor};
 
-use super::{decoder_ops::DecoderOps, on_cpu};
+use super::decoder_ops::DecoderOps;
 
 /// The activation of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,14 +15,14 @@ pub(crate) enum Gate {
 
 /// `gate, up: [rows, width]` → the same shape.
 pub(crate) fn gated_f32(gate: Tensor<2>, up: Tensor<2>, by: Gate) -> Tensor<2> {
-    if !on_cpu(&gate.device()) {
-        return reference(gate, up, by);
-    }
     Tensor::from_dispatch(Dispatch::gated_f32(gate.into_dispatch(), up.into_dispatch(), by))
 }
 
 /// The same in Burn's operations.
+#[cfg(test)]
 fn reference(gate: Tensor<2>, up: Tensor<2>, by: Gate) -> Tensor<2> {
+    use burn::tensor::activation;
+
     match by {
         Gate::Silu => activation::silu(gate) * up,
         Gate::GeluTanh => activation::gelu_approximate(gate) * up,
@@ -35,7 +32,7 @@ fn reference(gate: Tensor<2>, up: Tensor<2>, by: Gate) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::testing::{assert_close, random_tensor, values};
+    use crate::kernels::testing::{assert_close, devices, random_tensor, values};
 
     #[test]
     fn gated_f32_matches_its_reference() {
@@ -45,11 +42,14 @@ mod tests {
                 let up: Tensor<2> = random_tensor(seed + 5, [rows, width]);
                 let (before, expected) =
                     (values(gate.clone()), values(reference(gate.clone(), up.clone(), by)));
-                assert_close(&values(gated_f32(gate.clone(), up.clone(), by)), &expected, 3e-6);
-                assert_eq!(values(gate.clone()), before, "a shared input was changed");
-                let both = Tensor::cat(vec![gate, up], 1);
-                let [gate, up] = [0, width].map(|at| both.clone().slice([0..rows, at..at + width]));
-                assert_close(&values(gated_f32(gate, up, by)), &expected, 3e-6);
+                for device in devices() {
+                    let [gate, up] = [&gate, &up].map(|t| t.clone().to_device(&device));
+                    assert_close(&values(gated_f32(gate.clone(), up.clone(), by)), &expected, 3e-6);
+                    assert_eq!(values(gate.clone()), before, "a shared input was changed");
+                    let both = Tensor::cat(vec![gate, up], 1);
+                    let [gate, up] = [0, width].map(|at| both.clone().slice([0..rows, at..at + width]));
+                    assert_close(&values(gated_f32(gate, up, by)), &expected, 3e-6);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use burn::{backend::Dispatch, tensor::Tensor};
 
-use super::{decoder_ops::DecoderOps, on_cpu};
+use super::decoder_ops::DecoderOps;
 
 /// Which two elements of a head turn together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,14 +23,12 @@ pub(crate) fn rope_f32(
     heads: usize,
     pairs: Pairs,
 ) -> Tensor<2> {
-    if !on_cpu(&x.device()) {
-        return reference(x, cos, sin, heads, pairs);
-    }
     let (x, cos, sin) = (x.into_dispatch(), cos.into_dispatch(), sin.into_dispatch());
     Tensor::from_dispatch(Dispatch::rope_f32(x, cos, sin, heads, pairs))
 }
 
 /// The same in Burn's operations.
+#[cfg(test)]
 fn reference(x: Tensor<2>, cos: Tensor<2>, sin: Tensor<2>, heads: usize, pairs: Pairs) -> Tensor<2> {
     let ([tokens, all], [_, half]) = (x.dims(), cos.dims());
     let width = all / heads;
@@ -59,7 +57,7 @@ fn reference(x: Tensor<2>, cos: Tensor<2>, sin: Tensor<2>, heads: usize, pairs: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::testing::{assert_close, random_tensor, values};
+    use crate::kernels::testing::{assert_close, devices, random_tensor, values};
 
     #[test]
     fn rope_f32_matches_its_reference() {
@@ -71,12 +69,15 @@ mod tests {
                 let [cos, sin] = [7, 8].map(|i| random_tensor::<2>(seed * 10 + i, [tokens, half]));
                 let expected = values(reference(x.clone(), cos.clone(), sin.clone(), heads, pairs));
                 let before = values(x.clone());
-                let found = rope_f32(x.clone(), cos.clone(), sin.clone(), heads, pairs);
-                assert_close(&values(found), &expected, 1e-6);
-                assert_eq!(values(x.clone()), before, "a shared input was changed");
-                let view =
-                    Tensor::cat(vec![x.clone(), x], 1).slice([0..tokens, heads * width..2 * heads * width]);
-                assert_close(&values(rope_f32(view, cos, sin, heads, pairs)), &expected, 1e-6);
+                for device in devices() {
+                    let [x, cos, sin] = [&x, &cos, &sin].map(|t| t.clone().to_device(&device));
+                    let found = rope_f32(x.clone(), cos.clone(), sin.clone(), heads, pairs);
+                    assert_close(&values(found), &expected, 1e-6);
+                    assert_eq!(values(x.clone()), before, "a shared input was changed");
+                    let all = heads * width;
+                    let view = Tensor::cat(vec![x.clone(), x], 1).slice([0..tokens, all..2 * all]);
+                    assert_close(&values(rope_f32(view, cos, sin, heads, pairs)), &expected, 1e-6);
+                }
             }
         }
     }

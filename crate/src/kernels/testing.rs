@@ -48,3 +48,11 @@ pub(crate) fn native_gpu() -> Option<Device> {
     };
     GPU.get_or_init(open).clone()
 }
+
+/// The devices that have kernels of their own: the CPU, and [`native_gpu`] in a build for it.
+pub(crate) fn devices() -> Vec<Device> {
+    let devices = [Some(Device::flex())].into_iter();
+    #[cfg(feature = "gpu")]
+    let devices = devices.chain([native_gpu()]);
+    devices.flatten().collect()
+}

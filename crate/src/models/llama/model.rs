@@ -123,7 +123,7 @@ impl Llama {
     fn sight(&self, (rope, scores): &(Rope, Scores), tokens: usize, cache: &KvCache) -> Sight {
         Sight {
             rotation: rope.at(cache.len(), tokens, &self.device),
-            causal: Causal::new([cache.len(), tokens, cache.capacity()], *scores, &self.device),
+            causal: Causal { position: cache.len(), rules: *scores },
         }
     }
 

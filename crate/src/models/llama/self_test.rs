@@ -192,7 +192,7 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::dequantise::Decoder;
+    use crate::{formats::dequantise::Decoder, kernels::testing::devices};
 
     const STORED: [Dtype; 13] = [
         Dtype::F32,
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_passes_its_own_test() {
+    fn every_device_passes_the_test() {
         let window = LlamaConfig {
             layer_types: vec![LayerType::Sliding; 9],
             num_hidden_layers: 9,
@@ -272,7 +272,9 @@ mod tests {
             ..config()
         };
         for config in [config(), window] {
-            pollster::block_on(run(&config, &STORED, &Device::flex())).unwrap();
+            for device in devices() {
+                pollster::block_on(run(&config, &STORED, &device)).unwrap();
+            }
         }
     }
 }
