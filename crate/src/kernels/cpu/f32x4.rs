@@ -8,8 +8,8 @@ mod lanes {
     use core::arch::wasm32::{
         f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_ge, f32x4_mul,
         f32x4_nearest, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i16x8_extend_low_i8x16, i32x4_add,
-        i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_shl, i32x4_splat,
-        i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_or, v128_store,
+        i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_max, i32x4_shl,
+        i32x4_splat, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_or, v128_store,
     };
 
     /// Four f32 lanes.
@@ -59,6 +59,12 @@ mod lanes {
         #[inline(always)]
         pub(crate) fn max(self, o: Self) -> Self {
             Self(f32x4_pmax(self.0, o.0))
+        }
+
+        /// The larger of magnitudes, which have no sign. NaN is larger than all of them.
+        #[inline(always)]
+        pub(crate) fn larger(self, o: Self) -> Self {
+            Self(i32x4_max(self.0, o.0))
         }
 
         #[inline(always)]
@@ -194,6 +200,12 @@ mod lanes {
         #[inline(always)]
         pub(crate) fn max(self, o: Self) -> Self {
             self.zip(o, |a, b| if a < b { b } else { a })
+        }
+
+        /// The larger of magnitudes, which have no sign. NaN is larger than all of them.
+        #[inline(always)]
+        pub(crate) fn larger(self, o: Self) -> Self {
+            self.zip(o, |a, b| f32::from_bits(a.to_bits().max(b.to_bits())))
         }
 
         #[inline(always)]

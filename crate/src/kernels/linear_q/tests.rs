@@ -227,6 +227,10 @@ fn activations_at_the_ends_of_their_range() {
     let expected = stored.reference(row(vec![1.0; 64]));
     large.iter().zip(expected).for_each(|(l, e)| assert!((l / 1e30 - e).abs() < 1e-5));
     assert!(values(linear_q(row(vec![f32::INFINITY; 64]), &weight)).iter().all(|y| y.is_nan()));
+    for place in 0..64 {
+        let spoiled = (0..64).map(|i| if i == place { -f32::NAN } else { 3.0 }).collect();
+        assert!(values(linear_q(row(spoiled), &weight)).iter().all(|y| y.is_nan()), "NaN at {place}");
+    }
 }
 
 /// Reads a quant out of the planes as the table of [`super::layout`] has it.

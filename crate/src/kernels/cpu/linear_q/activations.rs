@@ -114,8 +114,9 @@ struct Rounded {
 fn round_block(block: &[f32; BLOCK]) -> Rounded {
     // SAFETY: the block holds eight times four elements.
     let fours: [F32x4; 8] = core::array::from_fn(|i| unsafe { F32x4::load(block.as_ptr().add(4 * i)) });
-    let largest = fours.iter().fold(F32x4::splat(0.0), |most, four| most.max(four.abs())).to_array();
-    let scale = largest.into_iter().fold(0.0, |a: f32, b| if a < b { b } else { a }) / 127.0;
+    let largest = fours.iter().fold(F32x4::splat(0.0), |most, four| most.larger(four.abs())).to_array();
+    // By their bits, in whose order NaN comes last: a block that has one gives NaN.
+    let scale = f32::from_bits(largest.map(f32::to_bits).into_iter().max().unwrap_or(0)) / 127.0;
     // Below this the inverse would not be finite; such a block counts as zeros.
     let inverse = F32x4::splat(if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 });
     let rounded = |four: F32x4| four.mul(inverse).round();
