@@ -93,6 +93,9 @@ async function everything() {
   await stage("Kernels in WebAssembly", () =>
     cargoTest("-p", "inglenook", "--lib", "--target", "wasm32-wasip1", "kernels"),
   );
+  await stage("Chat in WebAssembly", () =>
+    cargoTest("-p", "inglenook", "--test", "chat_parity", "--target", "wasm32-wasip1", "--", "--nocapture"),
+  );
   await buildAll();
   await stage("Types", types);
   await stage("Unit tests", () => vitest("unit"));
