@@ -19,16 +19,15 @@ export interface GoldenChat {
 /** The tiny Llama of `tests/golden/`, as one GGUF file of the given name. */
 export const tinyLlama = (name: TinyName) => golden("tiny-llama", name);
 
-type TinyName = "model-q8_0.gguf" | "model-f32.gguf";
+type TinyName = "model-q8_0.gguf" | "model-q4_1.gguf" | "model-f32.gguf";
 interface TinyChat {
   messages: LanguageModelMessage[];
   prompt: number[];
   answer: number[];
 }
 
-/** What the reference answers with the tiny Llama's 8-bit file, whatever rounds how. */
-export function tinyChats(): GoldenChat[] {
-  const name = "model-q8_0.gguf";
+/** What the reference answers with a file of the tiny Llama, whatever rounds how. */
+export function tinyChats(name: TinyName = "model-q8_0.gguf"): GoldenChat[] {
   const chats = JSON.parse(golden("tiny-llama", "chat.json").toString()) as Record<TinyName, TinyChat[]>;
   const tokens = readTokens(join(ROOT, "tests/golden/tiny-llama", name));
   return chats[name].map(({ messages, prompt, answer }) => ({
