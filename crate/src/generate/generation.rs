@@ -132,8 +132,8 @@ impl<V: Vocabulary> Generation<V> {
         Ok(Self { answer: Some(answer), ..Self::reading(prompt, window)? })
     }
 
-    /// Has the model read at most `chunk` tokens, or one, and takes the next token of the answer as soon as the
-    /// model has read all before it.
+    /// Has the model read as much as takes about the time of `chunk` whole tokens, or one, and takes the next token of
+    /// the answer as soon as the model has read all before it.
     ///
     /// # Errors
     /// What the model or the device gives; `malformed-file` where a logit is not finite. The step may be tried
@@ -142,29 +142,28 @@ impl<V: Vocabulary> Generation<V> {
         &mut self,
         decoder: &D,
         vocabulary: &V,
-        sequence: &mut Sequence<D::Cache>,
+        sequence: &mut Sequence<D>,
         chunk: usize,
     ) -> Result<Step> {
         if let Some(reason) = self.finished {
             return Ok(self.done(reason));
         }
         // The logits come from reading the last token, so that one is read even if it was read before.
-        let most = self.tokens.len() - usize::from(self.answer.is_some());
-        let kept = sequence.keep(&self.tokens, most);
+        let total = self.tokens.len();
+        let kept = sequence.keep(&self.tokens, total - usize::from(self.answer.is_some()));
         self.reused.get_or_insert(kept);
-        let (done, total) = (self.tokens.len().min(kept + chunk.max(1)), self.tokens.len());
-        let wanted = self.answer.is_some() && done == total;
-        if kept < done {
-            let output = sequence.read(decoder, &self.tokens[kept..done], wanted)?;
-            let logits = decoder.logits(output).await?;
-            if wanted {
-                return self.choose(logits, vocabulary);
-            }
+        if kept == total {
+            return Ok(self.finish(Reason::Appended));
         }
-        if done < total {
-            return Ok(Step::Prefill { done, total });
+        let Some((pass, read)) = sequence.read(decoder, &self.tokens[kept..], chunk.max(1))? else {
+            return Ok(Step::Prefill { done: kept, total });
+        };
+        let (done, wanted) = (kept + read, self.answer.is_some() && kept + read == total);
+        let logits = decoder.logits(pass, wanted).await?;
+        match done < total {
+            true => Ok(Step::Prefill { done, total }),
+            false => self.choose(logits, vocabulary),
         }
-        Ok(self.finish(Reason::Appended))
     }
 
     /// The tokens that were read or are to be read next.

@@ -1,6 +1,6 @@
 //! What a model has read so far.
 
-use core::future::Future;
+use core::{fmt, future::Future};
 
 use crate::Result;
 
@@ -8,26 +8,41 @@ use crate::Result;
 pub trait Decoder {
     /// What the model keeps of the tokens it has read.
     type Cache: Cache;
-    /// A result that may still have to be read back from the device.
-    type Output;
+    /// Tokens on their way through the model's layers.
+    type Pass;
 
-    /// Reads `ids` after what is in `cache`, and appends them to it. The last one's logits are what
-    /// [`Decoder::logits`] gives if they are `wanted`.
+    /// How many layers there are.
+    fn layers(&self) -> usize;
+
+    /// How many tokens go through the layers together, if so many are there and no more are asked for: reading is
+    /// faster with more.
+    fn batch(&self) -> usize;
+
+    /// Begins to read `ids` after what is in `cache`.
     ///
     /// # Errors
     /// What the model gives, such as `out-of-memory`.
-    fn forward(&self, ids: &[u32], cache: &mut Self::Cache, wanted: bool) -> Result<Self::Output>;
+    fn begin(&self, ids: &[u32], cache: &mut Self::Cache) -> Result<Self::Pass>;
 
-    /// The logits, one for each token of the vocabulary; unspecified if they were not wanted. Waits until the
-    /// device is done.
+    /// Goes on through at most `layers` layers. With the last one the tokens are in `cache`.
+    ///
+    /// # Errors
+    /// What the model gives.
+    fn advance(&self, pass: Self::Pass, cache: &mut Self::Cache, layers: usize) -> Result<Self::Pass>;
+
+    /// How many layers the tokens have before them.
+    fn layers_left(&self, pass: &Self::Pass) -> usize;
+
+    /// The logits after the last token of a pass that is through, one for each token of the vocabulary; unspecified if
+    /// they are not `wanted`. Waits until the device is done.
     ///
     /// # Errors
     /// What the device gives.
-    fn logits(&self, output: Self::Output) -> impl Future<Output = Result<Vec<f32>>>;
+    fn logits(&self, pass: Self::Pass, wanted: bool) -> impl Future<Output = Result<Vec<f32>>>;
 }
 
 /// What a model keeps of tokens, by position.
-pub trait Cache {
+pub trait Cache: Clone {
     /// How many positions there are.
     fn positions(&self) -> usize;
 
@@ -36,17 +51,18 @@ pub trait Cache {
 }
 
 /// Tokens and what the model keeps of them. A clone is independent.
-#[derive(Clone, Debug)]
-pub struct Sequence<C> {
+pub struct Sequence<D: Decoder> {
     /// The tokens whose positions the cache holds. It may hold more, left by a step that failed.
     ids: Vec<u32>,
-    cache: C,
+    cache: D::Cache,
+    /// The tokens after `ids` that are being read.
+    pass: Option<(Vec<u32>, D::Pass)>,
 }
 
-impl<C: Cache> Sequence<C> {
+impl<D: Decoder> Sequence<D> {
     /// Nothing, with an empty cache.
-    pub fn new(cache: C) -> Self {
-        Self { ids: Vec::new(), cache }
+    pub fn new(cache: D::Cache) -> Self {
+        Self { ids: Vec::new(), cache, pass: None }
     }
 
     /// The tokens that the model has read.
@@ -55,7 +71,7 @@ impl<C: Cache> Sequence<C> {
     }
 
     /// The cache.
-    pub fn cache(&self) -> &C {
+    pub fn cache(&self) -> &D::Cache {
         &self.cache
     }
 
@@ -63,20 +79,46 @@ impl<C: Cache> Sequence<C> {
     pub(super) fn keep(&mut self, ids: &[u32], most: usize) -> usize {
         let common = self.ids.iter().zip(ids).take_while(|(a, b)| a == b).count();
         let kept = common.min(most).min(self.cache.positions());
+        if kept < self.ids.len() {
+            self.pass = None;
+        }
         self.ids.truncate(kept);
         self.cache.truncate(kept);
         kept
     }
 
-    /// Has `decoder` read `ids`.
-    pub(super) fn read<D: Decoder<Cache = C>>(
-        &mut self,
-        decoder: &D,
-        ids: &[u32],
-        wanted: bool,
-    ) -> Result<D::Output> {
-        let output = decoder.forward(ids, &mut self.cache, wanted)?;
-        self.ids.extend_from_slice(ids);
-        Ok(output)
+    /// Has `decoder` go on reading the first of `ids`, as much as takes about the time of `work` tokens. Gives the pass
+    /// and how many tokens it had once they are read.
+    pub(super) fn read(&mut self, decoder: &D, ids: &[u32], work: usize) -> Result<Option<(D::Pass, usize)>> {
+        let (ids, pass) = match self.pass.take() {
+            Some((begun, pass)) if ids.starts_with(&begun) => (begun, pass),
+            _ => {
+                let ids = &ids[..ids.len().min(decoder.batch().max(work))];
+                (ids.to_vec(), decoder.begin(ids, &mut self.cache)?)
+            }
+        };
+        let most = (decoder.layers().saturating_mul(work) / ids.len().max(1)).max(1);
+        // Evenly, so that one step says how long the next one takes.
+        let (left, steps) = (decoder.layers_left(&pass), decoder.layers_left(&pass).div_ceil(most).max(1));
+        let pass = decoder.advance(pass, &mut self.cache, left.div_ceil(steps))?;
+        if decoder.layers_left(&pass) > 0 {
+            self.pass = Some((ids, pass));
+            return Ok(None);
+        }
+        self.ids.extend_from_slice(&ids);
+        Ok(Some((pass, ids.len())))
+    }
+}
+
+impl<D: Decoder> Clone for Sequence<D> {
+    /// What is being read is not read yet: the clone begins it anew.
+    fn clone(&self) -> Self {
+        Self { ids: self.ids.clone(), cache: self.cache.clone(), pass: None }
+    }
+}
+
+impl<D: Decoder> fmt::Debug for Sequence<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sequence").field("ids", &self.ids).finish_non_exhaustive()
     }
 }

@@ -8,5 +8,5 @@ mod weights;
 
 pub use crate::nn::KvCache;
 pub use config::{Architecture, LayerType, LlamaConfig, RopeConfig};
-pub use model::{Llama, Logits};
+pub use model::{Llama, Logits, Pass};
 pub use weights::{GgufWeights, SafetensorsWeights};

@@ -15,7 +15,7 @@ use crate::{
     Result,
     device::Device,
     generate::Sequence,
-    models::llama::{KvCache, Llama},
+    models::llama::Llama,
     tokenizer::{
         chat_template::{ChatTemplate, Message},
         generative::TextTokenizer,
@@ -54,7 +54,7 @@ pub struct Info {
 
 /// What a model has read of a conversation. A clone shares the memory until one of the two goes on.
 #[derive(Clone)]
-pub struct Session(Sequence<KvCache>);
+pub struct Session(Sequence<LanguageModel>);
 
 impl Session {
     /// How many tokens the model has read.

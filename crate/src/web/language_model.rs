@@ -229,7 +229,7 @@ impl ChatJob {
         self.0.dropped()
     }
 
-    /// Reads at most `chunk` tokens, or takes the next token of the answer.
+    /// Reads as much as takes about the time of `chunk` tokens, or takes the next token of the answer.
     pub async fn step(
         &mut self,
         model: &ChatModel,

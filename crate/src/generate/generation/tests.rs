@@ -1,4 +1,4 @@
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 
 use pollster::block_on;
 use proptest::{collection::vec, prelude::*};
@@ -11,6 +11,7 @@ const END: u32 = 0;
 /// Two halves of one character.
 const HALVES: [u32; 2] = [1, 2];
 const VOCABULARY: u32 = 40;
+const LAYERS: usize = 6;
 
 /// A cache that is what was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +33,7 @@ enum Fault {
     Before,
     HalfWay,
     ReadingBack,
+    NoNumber,
 }
 
 /// A model whose next token depends on all before it, in their places.
@@ -41,9 +43,13 @@ struct Fake {
     script: Vec<u32>,
     /// Where the script begins.
     prompt: usize,
+    batch: usize,
     fault: Cell<Option<Fault>>,
     longest: Cell<usize>,
-    read: Cell<usize>,
+    /// Tokens times layers.
+    work: Cell<usize>,
+    /// All that was read when the last pass came through.
+    said: RefCell<Vec<u32>>,
 }
 
 impl Fake {
@@ -61,31 +67,61 @@ impl Fake {
     }
 }
 
+/// What a pass of the fake reads, where it began, and how many layers are behind.
+struct Way {
+    ids: Vec<u32>,
+    start: usize,
+    layer: usize,
+}
+
 impl Decoder for Fake {
     type Cache = Read;
-    type Output = Vec<f32>;
+    type Pass = Way;
 
-    fn forward(&self, ids: &[u32], cache: &mut Read, wanted: bool) -> Result<Vec<f32>> {
-        assert!(!ids.is_empty());
-        match self.fault.get() {
-            Some(Fault::Before) => return Err(Self::failure()),
-            Some(Fault::HalfWay) => {
-                cache.0.push(ids[0]);
-                return Err(Self::failure());
-            }
-            _ => cache.0.extend_from_slice(ids),
-        }
-        self.longest.set(self.longest.get().max(ids.len()));
-        self.read.set(self.read.get() + ids.len());
-        let next = self.next(&cache.0);
-        Ok((0..VOCABULARY).map(|id| if wanted && id == next { 1.0 } else { 0.0 }).collect())
+    fn layers(&self) -> usize {
+        LAYERS
     }
 
-    async fn logits(&self, output: Vec<f32>) -> Result<Vec<f32>> {
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn begin(&self, ids: &[u32], cache: &mut Read) -> Result<Way> {
+        assert!(!ids.is_empty());
+        self.longest.set(self.longest.get().max(ids.len()));
         match self.fault.get() {
-            Some(Fault::ReadingBack) => Err(Self::failure()),
-            _ => Ok(output),
+            Some(Fault::Before) => Err(Self::failure()),
+            _ => Ok(Way { ids: ids.to_vec(), start: cache.0.len(), layer: 0 }),
         }
+    }
+
+    fn advance(&self, way: Way, cache: &mut Read, layers: usize) -> Result<Way> {
+        assert!(layers > 0 && way.layer < LAYERS);
+        assert_eq!(way.start, cache.0.len(), "read into what another pass had written");
+        if let Some(Fault::HalfWay) = self.fault.get() {
+            cache.0.push(way.ids[0]);
+            return Err(Self::failure());
+        }
+        let layer = LAYERS.min(way.layer + layers);
+        self.work.set(self.work.get() + (layer - way.layer) * way.ids.len());
+        if layer == LAYERS {
+            cache.0.extend_from_slice(&way.ids);
+            self.said.borrow_mut().clone_from(&cache.0);
+        }
+        Ok(Way { layer, ..way })
+    }
+
+    fn layers_left(&self, way: &Way) -> usize {
+        LAYERS - way.layer
+    }
+
+    async fn logits(&self, _: Way, wanted: bool) -> Result<Vec<f32>> {
+        if let Some(Fault::ReadingBack) = self.fault.get() {
+            return Err(Self::failure());
+        }
+        let next = self.next(&self.said.borrow());
+        let best = if let Some(Fault::NoNumber) = self.fault.get() { f32::NAN } else { 1.0 };
+        Ok((0..VOCABULARY).map(|id| if wanted && id == next { best } else { 0.0 }).collect())
     }
 }
 
@@ -126,7 +162,7 @@ fn answering(prompt: Vec<u32>, window: usize, answer: Answer) -> Result<Generati
     Generation::answering(prompt, window, answer, Vec::new())
 }
 
-fn sequence() -> Sequence<Read> {
+fn sequence() -> Sequence<Fake> {
     Sequence::new(Read::default())
 }
 
@@ -140,7 +176,7 @@ struct Answered {
 fn run(
     fake: &Fake,
     generation: &mut Generation<Letters>,
-    sequence: &mut Sequence<Read>,
+    sequence: &mut Sequence<Fake>,
     chunk: usize,
 ) -> Answered {
     let mut text = String::new();
@@ -155,7 +191,7 @@ fn run(
     panic!("no end");
 }
 
-fn consistent(sequence: &Sequence<Read>) {
+fn consistent(sequence: &Sequence<Fake>) {
     assert_eq!(sequence.ids(), sequence.cache().0);
 }
 
@@ -226,18 +262,39 @@ fn prompts_are_read_in_chunks_and_what_is_known_is_not_read_again() {
     assert_eq!(steps[2], Step::Text { text: "D".into(), tokens: 1 });
     assert_eq!(steps[3], Step::Text { text: "E".into(), tokens: 2 });
     assert!(matches!(steps[4], Step::Done(_)));
-    assert_eq!((fake.longest.get(), fake.read.get()), (8, 22));
+    assert_eq!((fake.longest.get(), fake.work.get() / LAYERS), (8, 22));
 
     let next: Vec<u32> = prompt.iter().copied().chain([3, 4, 7, 8]).collect();
     let fake = Fake { script: vec![5], prompt: 24, ..Fake::default() };
     let mut second = answering(next, 100, greedy()).unwrap();
     assert_eq!(run(&fake, &mut second, &mut sequence, 8).finish.reused_tokens, 22);
-    assert_eq!(fake.read.get(), 3);
+    assert_eq!(fake.work.get() / LAYERS, 3);
 
     let fake = Fake { script: vec![6], prompt: 20, ..Fake::default() };
     let mut again = answering(prompt, 100, greedy()).unwrap();
     let answered = run(&fake, &mut again, &mut sequence, 8);
     assert_eq!((answered.text.as_str(), answered.finish.reused_tokens), ("G", 19));
+}
+
+#[test]
+fn a_step_does_no_more_than_asked_of_a_large_batch() {
+    let fake = Fake { script: vec![3], prompt: 40, batch: 16, ..Fake::default() };
+    let mut sequence = sequence();
+    let mut generation = answering(vec![9; 40], 100, greedy()).unwrap();
+    let mut steps = 0;
+    let first = loop {
+        let before = fake.work.get();
+        let step = block_on(generation.step(&fake, &Letters, &mut sequence, 6)).unwrap();
+        assert!((1..=6 * LAYERS).contains(&(fake.work.get() - before)));
+        match step {
+            Step::Prefill { done, .. } => assert_eq!((done, done % 16), (sequence.ids().len(), 0)),
+            text => break text,
+        }
+        steps += 1;
+    };
+    assert_eq!(first, Step::Text { text: "D".into(), tokens: 1 });
+    // Two layers at a time of 16 tokens, twice, and then four of the last 8.
+    assert_eq!((steps, fake.longest.get(), fake.work.get()), (3 + 3 + 1, 16, 40 * LAYERS));
 }
 
 #[test]
@@ -254,7 +311,7 @@ fn appending_reads_and_says_nothing() {
             generated_tokens: 0,
         };
         assert_eq!(answered, Answered { text: String::new(), finish });
-        assert_eq!((fake.read.get(), sequence.ids().len()), (read, 20));
+        assert_eq!((fake.work.get() / LAYERS, sequence.ids().len()), (read, 20));
     }
 }
 
@@ -264,9 +321,9 @@ fn a_generation_that_is_over_stays_over() {
     let mut sequence = sequence();
     let mut generation = answering(vec![9], 100, greedy()).unwrap();
     let answered = run(&fake, &mut generation, &mut sequence, 1);
-    let read = fake.read.get();
+    let read = fake.work.get() / LAYERS;
     assert_eq!(run(&fake, &mut generation, &mut sequence, 1).finish, answered.finish);
-    assert_eq!(fake.read.get(), read);
+    assert_eq!(fake.work.get() / LAYERS, read);
 }
 
 #[test]
@@ -291,25 +348,14 @@ fn prompts_that_cannot_be_answered_are_refused() {
 
 #[test]
 fn logits_that_are_no_numbers_end_nothing() {
-    struct Broken(Cell<bool>);
-    impl Decoder for Broken {
-        type Cache = Read;
-        type Output = f32;
-        fn forward(&self, ids: &[u32], cache: &mut Read, _: bool) -> Result<f32> {
-            cache.0.extend_from_slice(ids);
-            Ok(if self.0.get() { f32::NAN } else { 1.0 })
-        }
-        async fn logits(&self, output: f32) -> Result<Vec<f32>> {
-            Ok(vec![0.0, 0.0, 0.0, output])
-        }
-    }
-    let broken = Broken(Cell::new(true));
+    let fake = Fake { script: vec![3], prompt: 5, ..Fake::default() };
     let mut sequence = sequence();
     let mut generation = answering(vec![9; 5], 100, greedy()).unwrap();
-    let error = block_on(generation.step(&broken, &Letters, &mut sequence, 8)).unwrap_err();
+    fake.fault.set(Some(Fault::NoNumber));
+    let error = block_on(generation.step(&fake, &Letters, &mut sequence, 8)).unwrap_err();
     assert_eq!(error.code, ErrorCode::MalformedFile);
-    broken.0.set(false);
-    let step = block_on(generation.step(&broken, &Letters, &mut sequence, 8)).unwrap();
+    fake.fault.set(None);
+    let step = block_on(generation.step(&fake, &Letters, &mut sequence, 8)).unwrap();
     assert_eq!(step, Step::Text { text: "D".into(), tokens: 1 });
     consistent(&sequence);
 }
@@ -319,9 +365,10 @@ proptest! {
     /// says after the whole prompt.
     #[test]
     fn nothing_that_happened_to_a_sequence_changes_an_answer(
+        batch in 1usize..9,
         turns in vec((vec(3u32..6, 1..12), 1usize..7, vec(0u8..12, 0..25)), 1..6),
     ) {
-        let fake = Fake::default();
+        let fake = Fake { batch, ..Fake::default() };
         let mut sequences = vec![sequence()];
         for (prompt, chunk, events) in turns {
             let mut generation = answering(prompt.clone(), 30, greedy()).unwrap();
@@ -348,7 +395,7 @@ proptest! {
             prop_assert!(expected.starts_with(generation.tokens()) || generation.tokens().len() <= prompt.len());
             run(&fake, &mut generation, &mut sequences[current], chunk);
             prop_assert_eq!(generation.tokens(), expected);
-            prop_assert!(fake.longest.get() <= 7);
+            prop_assert!(fake.longest.get() <= batch.max(6));
         }
     }
 }

@@ -2,9 +2,11 @@
 
 mod attention;
 mod mlp;
+mod pass;
 
 use burn::tensor::{Device, Tensor};
 
+pub use self::pass::Pass;
 use self::{attention::Attention, mlp::Mlp};
 use super::{LayerType, LlamaConfig, RopeConfig};
 use crate::{
@@ -73,37 +75,6 @@ impl Llama {
     pub fn cache(&self) -> KvCache {
         let config = &self.config;
         KvCache::new(config.num_hidden_layers, [config.num_key_value_heads, config.head_dim], &self.device)
-    }
-
-    /// Reads `ids` after what is in `cache`, and appends them to it: `[tokens]` → `[wanted tokens, vocabulary]`, or
-    /// `[tokens, hidden]` of unspecified values where no logits are wanted.
-    ///
-    /// # Errors
-    /// `invalid-input` for no ids, or one that is not in the vocabulary; `out-of-memory`. The cache is then as it was.
-    pub fn forward(&self, ids: &[u32], cache: &mut KvCache, which: Logits) -> Result<Tensor<2>> {
-        self.check(ids)?;
-        cache.reserve(ids.len())?;
-        let embeddings = self.embed_tokens.forward(ids);
-        let mut x = match self.config.embedding_scale {
-            Some(scale) => embeddings * scale,
-            None => embeddings,
-        };
-        let sights: Vec<Sight> =
-            self.sights.iter().map(|rules| self.sight(rules, ids.len(), cache)).collect();
-        for (i, layer) in self.layers.iter().enumerate() {
-            // Where no layer slides, there is one sight.
-            let sight = match layer.kind {
-                LayerType::Full => sights.first(),
-                LayerType::Sliding => sights.last(),
-            };
-            x = layer.forward(x, sight.ok_or_else(no_sight)?, cache, i)?;
-        }
-        cache.advance(ids.len());
-        Ok(match which {
-            Logits::None => x,
-            Logits::Last => self.logits(x.narrow(0, ids.len() - 1, 1)),
-            Logits::All => self.logits(x),
-        })
     }
 
     fn check(&self, ids: &[u32]) -> Result<()> {

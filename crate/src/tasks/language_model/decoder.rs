@@ -1,25 +1,47 @@
 //! The model and its vocabulary, as the loop of generation uses them.
 
-use burn::tensor::Tensor;
-
 use super::LanguageModel;
 use crate::{
     Error, ErrorCode, Result,
     device::{DeviceKind, read},
     generate::{Cache, Decoder, Vocabulary},
-    models::llama::{KvCache, Logits},
+    models::llama::{KvCache, Logits, Pass},
     tokenizer::generative::{Detokenizer, TextTokenizer},
 };
 
+/// Tokens that are read together on the CPU. With fewer, what is done once for all of them counts more.
+const CPU_BATCH: usize = 64;
+
 impl Decoder for LanguageModel {
     type Cache = KvCache;
-    type Output = Tensor<2>;
+    type Pass = Pass;
 
-    fn forward(&self, ids: &[u32], cache: &mut KvCache, wanted: bool) -> Result<Tensor<2>> {
-        self.llama.forward(ids, cache, if wanted { Logits::Last } else { Logits::None })
+    fn layers(&self) -> usize {
+        self.llama.depth()
     }
 
-    async fn logits(&self, output: Tensor<2>) -> Result<Vec<f32>> {
+    fn batch(&self) -> usize {
+        match self.device.kind() {
+            DeviceKind::Cpu => CPU_BATCH,
+            // Waiting for the device is only possible at the end of a pass.
+            DeviceKind::WebGpu => 1,
+        }
+    }
+
+    fn begin(&self, ids: &[u32], cache: &mut KvCache) -> Result<Pass> {
+        self.llama.begin(ids, cache)
+    }
+
+    fn advance(&self, pass: Pass, cache: &mut KvCache, layers: usize) -> Result<Pass> {
+        self.llama.advance(pass, cache, layers)
+    }
+
+    fn layers_left(&self, pass: &Pass) -> usize {
+        self.llama.layers_left(pass)
+    }
+
+    async fn logits(&self, pass: Pass, wanted: bool) -> Result<Vec<f32>> {
+        let output = self.llama.finish(pass, if wanted { Logits::Last } else { Logits::None });
         let logits = read(output).await?;
         self.device.check()?;
         // The CPU computes what the weights say. Another number than that is not the file's fault.

@@ -77,7 +77,8 @@ impl Job {
         self.dropped
     }
 
-    /// Has the model read at most `chunk` tokens, or takes the next token of the answer.
+    /// Has the model read as much as takes about the time of `chunk` whole tokens, or takes the next token of the
+    /// answer.
     ///
     /// # Errors
     /// `out-of-memory`; `malformed-file` where the weights give no numbers; `gpu-lost`, `gpu-error`. On the CPU the
