@@ -11,7 +11,11 @@ setFlagsFromString("--no-turbo-fast-api-calls");
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [program, ...args] = process.argv.slice(2);
-const wasi = new WASI({ version: "preview1", args: [program, ...args], preopens: { ".": ".", [root]: root } });
+const wasi = new WASI({
+  version: "preview1",
+  args: [program, ...args],
+  preopens: { ".": ".", [root]: root },
+});
 const module = await WebAssembly.compile(await readFile(program));
 const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
 process.exitCode = wasi.start(instance);
