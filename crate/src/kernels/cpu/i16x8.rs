@@ -136,6 +136,8 @@ mod lanes {
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod lanes {
     use core::array::from_fn;
+    #[cfg(target_arch = "x86_64")]
+    use core::mem::transmute;
 
     use super::super::f32x4::F32x4;
 
@@ -152,7 +154,8 @@ mod lanes {
         /// The pair of lanes in `word`, low half first, four times.
         #[inline(always)]
         pub(crate) fn splat_pair(word: i32) -> Self {
-            Self(from_fn(|i| (word >> (i % 2 * 16)) as i16))
+            let [low, high] = [word as i16, (word >> 16) as i16];
+            Self([low, high, low, high, low, high, low, high])
         }
 
         /// # Safety
@@ -207,10 +210,20 @@ mod lanes {
         }
 
         /// Lane `l` is the sum of the products of lanes `2l` and `2l + 1`.
+        #[cfg(not(target_arch = "x86_64"))]
         #[inline(always)]
         pub(crate) fn dot(self, o: Self) -> I32x4 {
             let product = |i: usize| i32::from(self.0[i]) * i32::from(o.0[i]);
             I32x4(from_fn(|l| product(2 * l).wrapping_add(product(2 * l + 1))))
+        }
+
+        /// The same by the instruction that every x86-64 has, and the compiler does not always find.
+        #[cfg(target_arch = "x86_64")]
+        #[inline(always)]
+        pub(crate) fn dot(self, o: Self) -> I32x4 {
+            use core::arch::x86_64::_mm_madd_epi16;
+            // SAFETY: all types are of sixteen bytes, any of which are valid.
+            I32x4(unsafe { transmute(_mm_madd_epi16(transmute(self.0), transmute(o.0))) })
         }
 
         /// The sum of the eight lanes.
