@@ -12,7 +12,7 @@ mod stored;
 
 pub(crate) use crate::kernels::{
     activation::Activation,
-    attention_cached_f32::{Causal, Scores, attention_cached_f32 as attention_cached},
+    attention_cached_f32::{CachedHeads, Causal, Scores, attention_cached_f32 as attention_cached},
     attention_f32::{Padding, attention_f32 as attention},
     gated_f32::{Gate, gated_f32 as gated},
     rope_f32::Pairs,

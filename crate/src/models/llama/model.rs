@@ -12,7 +12,8 @@ use super::{LayerType, LlamaConfig, RopeConfig};
 use crate::{
     Error, ErrorCode, Result,
     nn::{
-        Bias, Causal, KvCache, Linear, RmsNorm, Rope, RopeScaling, Rotation, Scores, StoredEmbedding, Weights,
+        Bias, CachedHeads, Causal, KvCache, Linear, RmsNorm, Rope, RopeScaling, Rotation, Scores,
+        StoredEmbedding, Weights,
     },
 };
 
@@ -114,6 +115,14 @@ struct Sight {
     causal: Causal,
 }
 
+impl Sight {
+    /// The same without the first `tokens` tokens.
+    fn after(&self, tokens: usize) -> Self {
+        let causal = Causal { position: self.causal.position + tokens, ..self.causal };
+        Self { rotation: self.rotation.after(tokens), causal }
+    }
+}
+
 fn sights(config: &LlamaConfig, weights: &impl Weights) -> Result<Vec<(Rope, Scores)>> {
     let factors = |scaling: &_| match scaling {
         RopeScaling::Factors => weights.read("rope_freqs.weight", &[config.rotary_dim / 2]).map(Some),
@@ -173,8 +182,28 @@ impl DecoderLayer {
 
     /// `[tokens, hidden]` → the same. The tokens' keys and values are appended to layer `i` of the cache.
     fn forward(&self, x: Tensor<2>, sight: &Sight, cache: &mut KvCache, i: usize) -> Result<Tensor<2>> {
-        let attention = self.self_attn.forward(self.input_layernorm.forward(x.clone()), sight, cache, i)?;
-        Ok(match &self.feedforward_layernorms {
+        let (normed, cached) = self.remember(&x, sight, cache, i)?;
+        Ok(self.see(x, normed, sight, cached))
+    }
+
+    /// Appends the keys and values of `x: [tokens, hidden]` to layer `i` of the cache. Gives `x` normalised, and the
+    /// layer.
+    fn remember<'a>(
+        &self,
+        x: &Tensor<2>,
+        sight: &Sight,
+        cache: &'a mut KvCache,
+        i: usize,
+    ) -> Result<(Tensor<2>, &'a CachedHeads)> {
+        let normed = self.input_layernorm.forward(x.clone());
+        let cached = self.self_attn.remember(normed.clone(), sight, cache, i)?;
+        Ok((normed, cached))
+    }
+
+    /// What is made of tokens that are remembered; `x`, and `normed` of it: `[tokens, hidden]` → the same.
+    fn see(&self, x: Tensor<2>, normed: Tensor<2>, sight: &Sight, cached: &CachedHeads) -> Tensor<2> {
+        let attention = self.self_attn.see(normed, sight, cached);
+        match &self.feedforward_layernorms {
             None => {
                 let x = x + attention;
                 let y = self.mlp.forward(self.post_attention_layernorm.forward(x.clone()));
@@ -185,6 +214,6 @@ impl DecoderLayer {
                 let y = self.mlp.forward(before.forward(x.clone()));
                 x + after.forward(y)
             }
-        })
+        }
     }
 }

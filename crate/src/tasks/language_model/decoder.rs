@@ -41,7 +41,7 @@ impl Decoder for LanguageModel {
     }
 
     async fn logits(&self, pass: Pass, wanted: bool) -> Result<Vec<f32>> {
-        let output = self.llama.finish(pass, if wanted { Logits::Last } else { Logits::None });
+        let output = self.llama.finish(pass, if wanted { Logits::Last } else { Logits::None })?;
         let logits = read(output).await?;
         self.device.check()?;
         // The CPU computes what the weights say. Another number than that is not the file's fault.

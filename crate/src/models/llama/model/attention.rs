@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::{super::LlamaConfig, Sight};
 use crate::{
     Result,
-    nn::{KvCache, Linear, RmsNorm, Weights, attention_cached},
+    nn::{CachedHeads, KvCache, Linear, RmsNorm, Weights, attention_cached},
 };
 
 #[derive(Clone, Debug)]
@@ -50,23 +50,30 @@ impl Attention {
         })
     }
 
-    /// `[tokens, hidden]` → the same. Keys and values are appended to layer `i` of the cache.
-    pub(super) fn forward(
+    /// Appends the keys and values of `x: [tokens, hidden]` to layer `i` of the cache, and gives the layer.
+    pub(super) fn remember<'a>(
         &self,
         x: Tensor<2>,
         sight: &Sight,
-        cache: &mut KvCache,
+        cache: &'a mut KvCache,
         i: usize,
-    ) -> Result<Tensor<2>> {
-        let (query, key) = (self.q_proj.forward(x.clone()), self.k_proj.forward(x.clone()));
-        let value = self.v_proj.forward(x);
-        let (query, key) = match &self.norms {
-            Some([queries, keys]) => (queries.forward_heads(query), keys.forward_heads(key)),
-            None => (query, key),
+    ) -> Result<&'a CachedHeads> {
+        let (key, value) = (self.k_proj.forward(x.clone()), self.v_proj.forward(x));
+        let key = match &self.norms {
+            Some([_, keys]) => keys.forward_heads(key),
+            None => key,
+        };
+        cache.append(i, sight.rotation.apply(key, self.num_key_value_heads), value)
+    }
+
+    /// What each token of `x: [tokens, hidden]`, remembered already, sees → the same shape.
+    pub(super) fn see(&self, x: Tensor<2>, sight: &Sight, cached: &CachedHeads) -> Tensor<2> {
+        let query = self.q_proj.forward(x);
+        let query = match &self.norms {
+            Some([queries, _]) => queries.forward_heads(query),
+            None => query,
         };
         let query = sight.rotation.apply(query, self.num_attention_heads);
-        let key = sight.rotation.apply(key, self.num_key_value_heads);
-        let cached = cache.append(i, key, value)?;
-        Ok(self.o_proj.forward(attention_cached(query, cached, &sight.causal)))
+        self.o_proj.forward(attention_cached(query, cached, &sight.causal))
     }
 }

@@ -2,8 +2,12 @@
 
 use burn::tensor::Tensor;
 
-use super::{Llama, Logits, Sight, no_sight};
-use crate::{Result, models::llama::LayerType, nn::KvCache};
+use super::{DecoderLayer, Llama, Logits, Sight, no_sight};
+use crate::{
+    Error, ErrorCode, Result,
+    models::llama::LayerType,
+    nn::{CachedHeads, KvCache},
+};
 
 /// Tokens that are being read, and the layer that they have come to: a long text takes a while, and something else may
 /// have to be done meanwhile.
@@ -14,6 +18,21 @@ pub struct Pass {
     /// `[tokens, hidden]`
     x: Tensor<2>,
     sights: Vec<Sight>,
+    /// After the last layer has remembered them: `x` normalised, and what it remembers. Only tokens whose logits are
+    /// wanted go through the rest of it.
+    end: Option<(Tensor<2>, CachedHeads)>,
+}
+
+impl Pass {
+    /// What the tokens see in `layer`.
+    fn sight(&self, layer: &DecoderLayer) -> Result<&Sight> {
+        // Where no layer slides, there is one sight.
+        let sight = match layer.kind {
+            LayerType::Full => self.sights.first(),
+            LayerType::Sliding => self.sights.last(),
+        };
+        sight.ok_or_else(no_sight)
+    }
 }
 
 impl Llama {
@@ -25,7 +44,7 @@ impl Llama {
     pub fn forward(&self, ids: &[u32], cache: &mut KvCache, which: Logits) -> Result<Tensor<2>> {
         let pass = self.begin(ids, cache)?;
         let pass = self.advance(pass, cache, self.layers.len())?;
-        Ok(self.finish(pass, which))
+        self.finish(pass, which)
     }
 
     /// Begins to read `ids` after what is in `cache`, where they will be once they are through all layers. Until then
@@ -42,7 +61,7 @@ impl Llama {
             None => embeddings,
         };
         let sights = self.sights.iter().map(|rules| self.sight(rules, ids.len(), cache)).collect();
-        Ok(Pass { tokens: ids.len(), layer: 0, x, sights })
+        Ok(Pass { tokens: ids.len(), layer: 0, x, sights, end: None })
     }
 
     /// Goes on through at most `layers` layers.
@@ -52,12 +71,13 @@ impl Llama {
     pub fn advance(&self, mut pass: Pass, cache: &mut KvCache, layers: usize) -> Result<Pass> {
         let end = self.layers.len().min(pass.layer.saturating_add(layers));
         for (i, layer) in self.layers.iter().enumerate().take(end).skip(pass.layer) {
-            // Where no layer slides, there is one sight.
-            let sight = match layer.kind {
-                LayerType::Full => pass.sights.first(),
-                LayerType::Sliding => pass.sights.last(),
-            };
-            pass.x = layer.forward(pass.x, sight.ok_or_else(no_sight)?, cache, i)?;
+            let sight = pass.sight(layer)?;
+            if i + 1 < self.layers.len() {
+                pass.x = layer.forward(pass.x.clone(), sight, cache, i)?;
+            } else {
+                let (normed, cached) = layer.remember(&pass.x, sight, cache, i)?;
+                pass.end = Some((normed, cached.clone()));
+            }
         }
         if pass.layer < end && end == self.layers.len() {
             cache.advance(pass.tokens);
@@ -78,11 +98,23 @@ impl Llama {
 
     /// The logits of tokens that are through all layers: `[wanted tokens, vocabulary]`, or `[tokens, hidden]` of
     /// unspecified values where none are wanted.
-    pub fn finish(&self, pass: Pass, which: Logits) -> Tensor<2> {
-        match which {
-            Logits::None => pass.x,
-            Logits::Last => self.logits(pass.x.narrow(0, pass.tokens - 1, 1)),
-            Logits::All => self.logits(pass.x),
-        }
+    ///
+    /// # Errors
+    /// `internal` where the tokens are not through.
+    pub fn finish(&self, pass: Pass, which: Logits) -> Result<Tensor<2>> {
+        let before = match which {
+            Logits::None => return Ok(pass.x),
+            Logits::Last => pass.tokens - 1,
+            Logits::All => 0,
+        };
+        let layer = self.layers.last().ok_or_else(no_sight)?;
+        let sight = pass.sight(layer)?.after(before);
+        let (normed, cached) = pass.end.ok_or_else(not_through)?;
+        let wanted = |x: Tensor<2>| x.narrow(0, before, pass.tokens - before);
+        Ok(self.logits(layer.see(wanted(pass.x), wanted(normed), &sight, &cached)))
     }
+}
+
+fn not_through() -> Error {
+    Error::new(ErrorCode::Internal, "The tokens are not through all layers.")
 }
