@@ -23,16 +23,14 @@ pub struct Pass {
     end: Option<(Tensor<2>, CachedHeads)>,
 }
 
-impl Pass {
-    /// What the tokens see in `layer`.
-    fn sight(&self, layer: &DecoderLayer) -> Result<&Sight> {
-        // Where no layer slides, there is one sight.
-        let sight = match layer.kind {
-            LayerType::Full => self.sights.first(),
-            LayerType::Sliding => self.sights.last(),
-        };
-        sight.ok_or_else(no_sight)
-    }
+/// What tokens see in `layer`.
+fn sight_in<'a>(sights: &'a [Sight], layer: &DecoderLayer) -> Result<&'a Sight> {
+    // Where no layer slides, there is one sight.
+    let sight = match layer.kind {
+        LayerType::Full => sights.first(),
+        LayerType::Sliding => sights.last(),
+    };
+    sight.ok_or_else(no_sight)
 }
 
 impl Llama {
@@ -68,22 +66,20 @@ impl Llama {
     ///
     /// # Errors
     /// `internal` where the cache is not the one that the pass began with.
-    pub fn advance(&self, mut pass: Pass, cache: &mut KvCache, layers: usize) -> Result<Pass> {
-        let end = self.layers.len().min(pass.layer.saturating_add(layers));
-        for (i, layer) in self.layers.iter().enumerate().take(end).skip(pass.layer) {
-            let sight = pass.sight(layer)?;
+    pub fn advance(&self, pass: Pass, cache: &mut KvCache, layers: usize) -> Result<Pass> {
+        let Pass { tokens, layer: begun, mut x, sights, mut end } = pass;
+        let reached = self.layers.len().min(begun.saturating_add(layers));
+        for (i, layer) in self.layers.iter().enumerate().take(reached).skip(begun) {
+            let sight = sight_in(&sights, layer)?;
             if i + 1 < self.layers.len() {
-                pass.x = layer.forward(pass.x.clone(), sight, cache, i)?;
+                x = layer.forward(x, sight, cache, i)?;
             } else {
-                let (normed, cached) = layer.remember(&pass.x, sight, cache, i)?;
-                pass.end = Some((normed, cached.clone()));
+                let (normed, cached) = layer.remember(&x, sight, cache, i)?;
+                end = Some((normed, cached.clone()));
+                cache.advance(tokens);
             }
         }
-        if pass.layer < end && end == self.layers.len() {
-            cache.advance(pass.tokens);
-        }
-        pass.layer = end;
-        Ok(pass)
+        Ok(Pass { tokens, layer: reached, x, sights, end })
     }
 
     /// How many layers the tokens have before them.
@@ -108,7 +104,7 @@ impl Llama {
             Logits::All => 0,
         };
         let layer = self.layers.last().ok_or_else(no_sight)?;
-        let sight = pass.sight(layer)?.after(before);
+        let sight = sight_in(&pass.sights, layer)?.after(before);
         let (normed, cached) = pass.end.ok_or_else(not_through)?;
         let wanted = |x: Tensor<2>| x.narrow(0, before, pass.tokens - before);
         Ok(self.logits(layer.see(wanted(pass.x), wanted(normed), &sight, &cached)))
