@@ -211,7 +211,7 @@ fn the_oldest_messages_go_where_there_is_no_room() {
     }
     messages.extend(user("to me"));
     let job = model.plan(messages.clone(), greedy(100)).unwrap();
-    assert!(job.dropped() > 0 && job.dropped() % 2 == 0);
+    assert!(job.dropped() > 0 && job.dropped().is_multiple_of(2));
     let kept = [&messages[..1], &messages[1 + job.dropped()..]].concat();
     let same = model.plan(kept.clone(), greedy(100)).unwrap();
     assert_eq!(same.dropped(), 0);
