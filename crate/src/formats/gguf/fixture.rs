@@ -1,6 +1,7 @@
 //! Writes GGUF files for tests, right ones and wrong ones.
 
 /// A file to be. Nothing that is put into it is checked.
+#[derive(Debug)]
 pub(crate) struct Gguf {
     version: u32,
     alignment: u32,
@@ -9,6 +10,7 @@ pub(crate) struct Gguf {
 }
 
 /// A tensor to be.
+#[derive(Debug)]
 pub(crate) struct Tensor {
     name: String,
     /// In the file's order: innermost first.
@@ -59,6 +61,12 @@ impl Gguf {
         let integers = values.iter().flat_map(|value| value.to_le_bytes());
         let head = [5u32.to_le_bytes().to_vec(), u64s(&[values.len()])].concat();
         self.entry(key, 9, &head.into_iter().chain(integers).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn f32s(self, key: &str, values: &[f32]) -> Self {
+        let floats = values.iter().flat_map(|value| value.to_le_bytes());
+        let head = [6u32.to_le_bytes().to_vec(), u64s(&[values.len()])].concat();
+        self.entry(key, 9, &head.into_iter().chain(floats).collect::<Vec<_>>())
     }
 
     pub(crate) fn tensor(mut self, tensor: Tensor) -> Self {

@@ -26,6 +26,11 @@ enum Pattern {
     Cl100k { digits: usize },
     /// The same with one digit, and `\p{M}` wherever there is `\p{L}`, but for the character in front.
     Marks,
+    /// [`Pattern::Cl100k`], but words are of capitals and small letters in this order, with marks among both:
+    /// `P?U*L+C?|P?U+L*C?` in the place of the second alternative, where `P` is `[^\r\n\p{L}\p{N}]`, `U`
+    /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, `L` `[\p{Ll}\p{Lm}\p{Lo}\p{M}]` and `C` the first alternative, which stands
+    /// nowhere else. Slashes end symbols as line ends do.
+    Cased { digits: usize, contractions: bool },
 }
 
 impl Splitter {
@@ -41,6 +46,10 @@ impl Splitter {
             "dbrx" | "smaug-bpe" | "glm4" | "chatglm-bpe" => (Pattern::Cl100k { digits: 3 }, false, false),
             "qwen2" | "deepseek-r1-qwen" | "kormo" | "f2llmv2" | "megrez" | "stablelm2" | "hunyuan"
             | "solar-open" | "grok-2" => (Pattern::Cl100k { digits: 1 }, false, false),
+            "tekken" => (Pattern::Cased { digits: 1, contractions: false }, true, true),
+            "gpt-4o" | "llama4" | "kanana2" | "minimax-m2" => {
+                (Pattern::Cased { digits: 3, contractions: true }, false, false)
+            }
             "qwen35" => (Pattern::Marks, false, false),
             _ => return None,
         };
@@ -78,6 +87,7 @@ impl Splitter {
         match self.pattern {
             Pattern::Gpt2 | Pattern::Digits => gpt2(text),
             Pattern::Cl100k { digits } => cl100k(text, digits, is_letter),
+            Pattern::Cased { digits, contractions } => cased(text, digits, contractions),
             Pattern::Marks => cl100k(text, 1, |c| is_letter(c) || is_mark(c)),
         }
     }
@@ -110,19 +120,55 @@ fn cl100k(text: &str, most_digits: usize, letter: impl Fn(char) -> bool + Copy) 
     if let Some(length) = contraction(text, true) {
         return length;
     }
-    let word = letters(text, letter);
-    if word > 0 {
-        return word;
+    match letters(text, letter) {
+        0 => other(text, most_digits, |c| is_symbol(c) && !letter(c), is_line_end),
+        length => length,
     }
+}
+
+fn cased(text: &str, most_digits: usize, contractions: bool) -> usize {
+    // What is in front of a word may be a mark, and so belong to it.
+    let front = text.chars().next().filter(|&c| is_front(c)).map_or(0, char::len_utf8);
+    let found = [small_at_end, capitals].into_iter().find_map(|word| {
+        let mut starts = [front, 0].into_iter();
+        starts.find_map(|start| word(&text[start..]).map(|length| start + length))
+    });
+    match found {
+        Some(end) if contractions => end + contraction(&text[end..], true).unwrap_or(0),
+        Some(end) => end,
+        None => other(text, most_digits, is_symbol, |c| is_line_end(c) || c == '/'),
+    }
+}
+
+/// `U*L+`: as many capitals as leave a small letter behind them, and all small ones from there.
+fn small_at_end(text: &str) -> Option<usize> {
+    let capitals = run(text, is_capital, usize::MAX);
+    let starts = text[..capitals].char_indices().map(|(at, _)| at).chain([capitals]);
+    let last = starts.rev().find(|&at| text[at..].starts_with(is_small))?;
+    Some(last + run(&text[last..], is_small, usize::MAX))
+}
+
+/// `U+L*`, where [`small_at_end`] found nothing.
+fn capitals(text: &str) -> Option<usize> {
+    Some(run(text, is_capital, usize::MAX)).filter(|&length| length > 0)
+}
+
+/// `\p{N}{1,most_digits}| ?symbol+tail*|\s*[\r\n]+|\s+(?!\S)|\s+`
+fn other(
+    text: &str,
+    most_digits: usize,
+    symbol: impl Fn(char) -> bool,
+    tail: impl Fn(char) -> bool,
+) -> usize {
     let number = run(text, char::is_numeric, most_digits);
     if number > 0 {
         return number;
     }
     let space = usize::from(text.starts_with(' '));
-    let symbols = run(&text[space..], |c| is_symbol(c) && !letter(c), usize::MAX);
+    let symbols = run(&text[space..], symbol, usize::MAX);
     if symbols > 0 {
         let end = space + symbols;
-        return end + run(&text[end..], is_line_end, usize::MAX);
+        return end + run(&text[end..], tail, usize::MAX);
     }
     let run_length = run(text, char::is_whitespace, usize::MAX);
     match text[..run_length].rfind(is_line_end) {
@@ -133,8 +179,7 @@ fn cl100k(text: &str, most_digits: usize, letter: impl Fn(char) -> bool + Copy) 
 
 /// `[^\r\n\p{L}\p{N}]?letter+`, or 0.
 fn letters(text: &str, letter: impl Fn(char) -> bool + Copy) -> usize {
-    let front = text.chars().next().filter(|&c| !(is_line_end(c) || is_letter(c) || c.is_numeric()));
-    let front = front.map_or(0, char::len_utf8);
+    let front = text.chars().next().filter(|&c| is_front(c)).map_or(0, char::len_utf8);
     match run(&text[front..], letter, usize::MAX) {
         // The character in front may itself be one of the word.
         0 => run(text, letter, usize::MAX),
@@ -175,6 +220,11 @@ fn is_line_end(c: char) -> bool {
     matches!(c, '\r' | '\n')
 }
 
+/// `[^\r\n\p{L}\p{N}]`
+fn is_front(c: char) -> bool {
+    !(is_line_end(c) || is_letter(c) || c.is_numeric())
+}
+
 /// `[^\s\p{L}\p{N}]`
 fn is_symbol(c: char) -> bool {
     !(c.is_whitespace() || c.is_numeric() || is_letter(c))
@@ -194,4 +244,72 @@ fn is_letter(c: char) -> bool {
 fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
     !c.is_ascii() && matches!(get_general_category(c), EnclosingMark | NonspacingMark | SpacingMark)
+}
+
+/// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
+fn is_capital(c: char) -> bool {
+    (is_letter(c) || is_mark(c)) && get_general_category(c) != GeneralCategory::LowercaseLetter
+}
+
+/// `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
+fn is_small(c: char) -> bool {
+    use GeneralCategory::{TitlecaseLetter, UppercaseLetter};
+    (is_letter(c) || is_mark(c)) && !matches!(get_general_category(c), UppercaseLetter | TitlecaseLetter)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn golden(name: &str) -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(name);
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    }
+
+    fn text(entry: &Value) -> String {
+        match entry {
+            Value::String(text) => text.clone(),
+            other => other["repeat"].as_str().unwrap().repeat(other["times"].as_u64().unwrap() as usize),
+        }
+    }
+
+    /// `3 1*2`: words of three, one and one characters.
+    fn lengths(words: &Value) -> Vec<usize> {
+        let run = |run: &str| {
+            let (length, times) = run.split_once('*').unwrap_or((run, "1"));
+            iter::repeat_n(length.parse().unwrap(), times.parse().unwrap())
+        };
+        words.as_str().unwrap().split_whitespace().flat_map(run).collect()
+    }
+
+    #[test]
+    fn words_are_those_of_the_regular_expressions() {
+        let texts = golden("token-ids/texts.json");
+        let splits = golden("word-splits.json");
+        for name in ["gpt-2", "smollm", "llama-bpe", "qwen2", "qwen35", "tekken", "gpt-4o"] {
+            let rows = splits[name].as_array().unwrap();
+            assert_eq!(rows.len(), texts.as_array().unwrap().len());
+            for (entry, row) in texts.as_array().unwrap().iter().zip(rows) {
+                let text = text(entry);
+                let words = Splitter::named(name).unwrap().words(&text);
+                let words: Vec<_> = words.map(|word| word.chars().count()).collect();
+                assert_eq!(words, lengths(row), "{name}: {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_add_up_for_every_name() {
+        for name in ["gpt-2", "starcoder", "llama3", "stablelm2", "qwen35", "tekken", "llama4"] {
+            for text in ["", "\u{301}a\u{301}", "Aé漢 1234\r\n\u{a0}!/x", "\u{2028}\u{200d} \n"] {
+                let words: Vec<_> = Splitter::named(name).unwrap().words(text).collect();
+                assert_eq!(words.concat(), text, "{name}");
+            }
+        }
+        assert_eq!(Splitter::named("default"), None);
+    }
 }
