@@ -23,8 +23,7 @@ const MODELS: [(&str, usize); 6] = [
 
 fn golden(model: &str, file: &str) -> Vec<u8> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
-    let path = root.join(model).join(file);
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read(root.join(model).join(file)).unwrap()
 }
 
 fn ids(model: &str) -> Vec<u32> {
@@ -47,7 +46,7 @@ fn from_checkpoint(model: &str) -> (Llama, LlamaConfig) {
 fn from_gguf(model: &str, file: &str) -> (Llama, LlamaConfig) {
     let file = open_gguf(golden(model, file)).unwrap();
     let config = LlamaConfig::from_gguf(&file).unwrap();
-    let llama = Llama::load(&config, &GgufWeights(&file), &Device::flex()).unwrap();
+    let llama = Llama::load(&config, &GgufWeights::new(&file.tensors, &config), &Device::flex()).unwrap();
     assert_eq!(file.tensors.held(), 0, "{model}: not every tensor of the GGUF file was read");
     (llama, config)
 }
@@ -202,7 +201,7 @@ fn a_tensor_that_the_architecture_has_not_is_refused_by_name() {
     let file = open_gguf(golden("tiny-qwen3", "model-f32.gguf")).unwrap();
     let mut config = LlamaConfig::from_gguf(&file).unwrap();
     config.architecture = Architecture::Qwen2;
-    let error = Llama::load(&config, &GgufWeights(&file), &Device::flex()).unwrap_err();
+    let error = Llama::load(&config, &GgufWeights::new(&file.tensors, &config), &Device::flex()).unwrap_err();
     assert_eq!(error.code, ErrorCode::UnsupportedModel);
     assert_eq!(error.detail.as_deref(), Some("blk.0.attn_k_norm.weight"));
 }
@@ -213,7 +212,8 @@ fn tensors_that_are_missing_or_of_another_shape_are_refused_by_name() {
         let file = open_gguf(golden("tiny-llama", "model-f32.gguf")).unwrap();
         let mut config = LlamaConfig::from_gguf(&file).unwrap();
         change(&mut config);
-        let error = Llama::load(&config, &GgufWeights(&file), &Device::flex()).unwrap_err();
+        let error =
+            Llama::load(&config, &GgufWeights::new(&file.tensors, &config), &Device::flex()).unwrap_err();
         (error.code, error.detail.unwrap())
     };
     let shape = |name: &str| (ErrorCode::TensorShape, name.to_owned());

@@ -26,16 +26,17 @@ pub(crate) fn open(path: &Path) -> GgufFile {
 
 /// As it ships: weights in the type that they are stored in.
 pub(crate) fn load(file: &GgufFile) -> Llama {
-    load_from(file, &GgufWeights(file))
+    load_from(file, |weights| weights)
 }
 
 /// With the same values, every one of them as f32.
 pub(crate) fn load_dequantised(file: &GgufFile) -> Llama {
-    load_from(file, &Dequantised(GgufWeights(file)))
+    load_from(file, Dequantised)
 }
 
-fn load_from(file: &GgufFile, weights: &impl Weights) -> Llama {
-    Llama::load(&LlamaConfig::from_gguf(file).unwrap(), weights, Device::cpu().burn()).unwrap()
+fn load_from<'a, W: Weights>(file: &'a GgufFile, by: impl Fn(GgufWeights<'a>) -> W) -> Llama {
+    let config = LlamaConfig::from_gguf(file).unwrap();
+    Llama::load(&config, &by(GgufWeights::new(&file.tensors, &config)), Device::cpu().burn()).unwrap()
 }
 
 struct Dequantised<'a>(GgufWeights<'a>);

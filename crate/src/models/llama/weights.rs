@@ -3,7 +3,7 @@
 use super::{Architecture, LlamaConfig};
 use crate::{
     Result,
-    formats::{GgufFile, TensorFile, TensorRows},
+    formats::{TensorFile, TensorRows},
     models::tensors,
     nn::Weights,
 };
@@ -54,32 +54,39 @@ impl Weights for SafetensorsWeights<'_> {
 }
 
 /// A GGUF file of one of the family's architectures, with the tensor names of llama.cpp.
-pub struct GgufWeights<'a>(pub &'a GgufFile);
+pub struct GgufWeights<'a> {
+    file: &'a TensorFile,
+    /// The norm behind attention: in front of the block's second half, or at the end of its first.
+    post_attention: &'static str,
+}
 
-impl GgufWeights<'_> {
+impl<'a> GgufWeights<'a> {
+    /// The decoder inside `file`.
+    pub fn new(file: &'a TensorFile, config: &LlamaConfig) -> Self {
+        let outputs = config.architecture.normalises_outputs();
+        Self { file, post_attention: if outputs { "post_attention_norm" } else { "ffn_norm" } }
+    }
+
     fn name(&self, name: &str) -> String {
-        // The norm behind attention: in front of the block's second half, or at the end of its first.
-        let outputs = self.0.metadata.str("general.architecture") == Ok("gemma3");
-        let after = if outputs { "post_attention_norm" } else { "ffn_norm" };
-        gguf_name(name, after)
+        gguf_name(name, self.post_attention)
     }
 }
 
 impl Weights for GgufWeights<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        tensors::read(&self.0.tensors, &self.name(name), shape)
+        tensors::read(self.file, &self.name(name), shape)
     }
 
     fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
-        tensors::rows(&self.0.tensors, &self.name(name), shape)
+        tensors::rows(self.file, &self.name(name), shape)
     }
 
     fn contains(&self, name: &str) -> bool {
-        self.0.tensors.info(&self.name(name)).is_some()
+        self.file.info(&self.name(name)).is_some()
     }
 
     fn left_over(&self) -> Option<String> {
-        self.0.tensors.unread().into_iter().next()
+        self.file.unread().into_iter().next()
     }
 }
 

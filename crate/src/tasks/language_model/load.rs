@@ -48,9 +48,12 @@ impl LanguageModel {
             has_template: template.has_template(),
             sha256,
         };
-        let llama = Llama::load(&config, &GgufWeights(&file), device.burn())?;
-        let dtypes = self_test::dtypes(&file.tensors);
-        drop(file);
+        // The vocabulary makes room for the weights.
+        let GgufFile { metadata, tensors } = file;
+        drop(metadata);
+        let llama = Llama::load(&config, &GgufWeights::new(&tensors, &config), device.burn())?;
+        let dtypes = self_test::dtypes(&tensors);
+        drop(tensors);
         test(&config, &dtypes, &device).await?;
         device.check()?;
         Ok(Self { llama, tokenizer, template, device, info })
