@@ -11,9 +11,9 @@ function chunks(pace: Pace, tokensPerMs: number, steps: number): number[] {
 }
 
 describe("Pace", () => {
-  it("comes to chunks of 40 ms on the CPU, fast or slow", () => {
-    expect(chunks(new Pace("cpu"), 1, 6)).toEqual([8, 16, 32, 40, 40, 40]);
-    expect(chunks(new Pace("cpu"), 0.1, 3)).toEqual([8, 4, 4]);
+  it("comes to chunks of 30 ms on the CPU, fast or slow", () => {
+    expect(chunks(new Pace("cpu"), 1, 6)).toEqual([8, 16, 30, 30, 30, 30]);
+    expect(chunks(new Pace("cpu"), 0.1, 3)).toEqual([8, 3, 3]);
     expect(chunks(new Pace("cpu"), 0.001, 3)).toEqual([8, 1, 1]);
   });
 

@@ -93,7 +93,9 @@ impl<D: Decoder> Sequence<D> {
         let (ids, pass) = match self.pass.take() {
             Some((begun, pass)) if ids.starts_with(&begun) => (begun, pass),
             _ => {
-                let ids = &ids[..ids.len().min(decoder.batch().max(work))];
+                // One layer of all of them is the least that a step can do.
+                let batch = decoder.batch().min(decoder.layers().saturating_mul(work)).max(work);
+                let ids = &ids[..ids.len().min(batch)];
                 (ids.to_vec(), decoder.begin(ids, &mut self.cache)?)
             }
         };

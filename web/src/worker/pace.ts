@@ -1,14 +1,11 @@
 import type { DeviceKind } from "./protocol.js";
 
-/**
- * How long a step may take, in milliseconds. An abort waits for it, and is to take less than 50 ms on the CPU; but the
- * more tokens are read at once, the faster they are read.
- */
-const TARGET_MS = { cpu: 40, webgpu: 60 };
+/** How long a step may take, in milliseconds: an abort waits for it, and is to take less than 50 ms on the CPU. */
+const TARGET_MS = { cpu: 30, webgpu: 60 };
 const FIRST = { cpu: 8, webgpu: 64 };
 const MOST = 512;
 
-/** How many tokens of a prompt are read in one step, by how long the last ones took. */
+/** How many tokens' worth of reading is done in one step, by how long the last ones took. */
 export class Pace {
   readonly #kind: DeviceKind;
   #chunk: number;
