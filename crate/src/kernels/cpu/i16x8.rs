@@ -221,9 +221,13 @@ mod lanes {
         #[cfg(target_arch = "x86_64")]
         #[inline(always)]
         pub(crate) fn dot(self, o: Self) -> I32x4 {
-            use core::arch::x86_64::_mm_madd_epi16;
-            // SAFETY: all types are of sixteen bytes, any of which are valid.
-            I32x4(unsafe { transmute(_mm_madd_epi16(transmute(self.0), transmute(o.0))) })
+            use core::arch::x86_64::{__m128i, _mm_madd_epi16};
+            let register = |lanes: Self| {
+                // SAFETY: both types are of sixteen bytes, any of which are valid.
+                unsafe { transmute::<[i16; 8], __m128i>(lanes.0) }
+            };
+            // SAFETY: the same, and every x86-64 has SSE2.
+            I32x4(unsafe { transmute::<__m128i, [i32; 4]>(_mm_madd_epi16(register(self), register(o))) })
         }
 
         /// The sum of the eight lanes.

@@ -67,11 +67,11 @@ fn multiply_kind<K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
 }
 
 fn multiply_single<K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
-    let mut room = Vec::new();
+    let (tiles, mut room) = (weight.tiles(), Vec::new());
     for (_, _, row) in activations.panels() {
         for (tile, y) in y.chunks_mut(TILE).enumerate() {
-            let scales = weight.tile_scales(tile, &mut room);
-            let sums = multiply_row::<K>(weight.tile_planes(tile), scales, row);
+            let scales = tiles.scales(tile, &mut room);
+            let sums = multiply_row::<K>(tiles.planes(tile), scales, row);
             y.copy_from_slice(&sums.to_array()[..y.len()]);
         }
     }
@@ -79,17 +79,17 @@ fn multiply_single<K: Kind>(activations: &Activations, weight: &Weight, y: &mut 
 
 fn multiply_panels<K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
     let [out, columns] = weight.shape;
-    let tiles = out.div_ceil(TILE);
+    let (tiles, count) = (weight.tiles(), out.div_ceil(TILE));
     let mut quants = vec![0; PAIR * TILE * columns];
     let [mut first_room, mut second_room] = [Vec::new(), Vec::new()];
-    for tile in (0..tiles).step_by(PAIR) {
+    for tile in (0..count).step_by(PAIR) {
         // Where there is no second tile the first is multiplied twice.
-        let second = (tile + 1).min(tiles - 1);
-        unpack_tile::<K>(weight.tile_planes(tile), &mut quants, PAIR * LANES);
-        unpack_tile::<K>(weight.tile_planes(second), &mut quants[LANES..], PAIR * LANES);
+        let second = (tile + 1).min(count - 1);
+        unpack_tile::<K>(tiles.planes(tile), &mut quants, PAIR * LANES);
+        unpack_tile::<K>(tiles.planes(second), &mut quants[LANES..], PAIR * LANES);
         let pair = TilePair {
             quants: &quants,
-            scales: [weight.tile_scales(tile, &mut first_room), weight.tile_scales(second, &mut second_room)],
+            scales: [tiles.scales(tile, &mut first_room), tiles.scales(second, &mut second_room)],
             group: K::GROUP,
         };
         for (row, count, panel) in activations.panels() {
@@ -121,48 +121,72 @@ impl<'a> Weight<'a> {
         }
     }
 
-    fn tile_planes(&self, tile: usize) -> &'a [u8] {
-        let bytes = self.shape[1] / BLOCK * self.format.block_bytes();
-        &self.planes[tile * bytes..][..bytes]
+    fn tiles(&self) -> Tiles<'a> {
+        let columns = self.shape[1];
+        let plane_bytes = columns / BLOCK * self.format.block_bytes();
+        let (scales, groups) = (self.format.tile_scales(columns), self.format.tile_groups(columns));
+        Tiles { weight: *self, plane_bytes, scales, groups }
+    }
+}
+
+/// A weight cut into its tiles.
+struct Tiles<'a> {
+    weight: Weight<'a>,
+    /// Bytes of the planes of a tile.
+    plane_bytes: usize,
+    /// Scales of a tile.
+    scales: usize,
+    /// Scales of the groups of a tile.
+    groups: usize,
+}
+
+impl<'a> Tiles<'a> {
+    fn planes(&self, tile: usize) -> &'a [u8] {
+        &self.weight.planes[tile * self.plane_bytes..][..self.plane_bytes]
     }
 
     /// The scales of a tile, per group of columns: of each row, then the minimums if there are any. Those of groups
     /// with scales of their own are put together in `room`.
-    fn tile_scales<'s>(&self, tile: usize, room: &'s mut Vec<f32>) -> &'s [f32]
+    fn scales<'s>(&self, tile: usize, room: &'s mut Vec<f32>) -> &'s [f32]
     where
         'a: 's,
     {
-        let (columns, format) = (self.shape[1], self.format);
-        let (count, bytes) = (format.tile_scales(columns), format.tile_groups(columns));
-        let factors = &self.scales[tile * count..][..count];
-        if !format.grouped {
+        let factors = &self.weight.scales[tile * self.scales..][..self.scales];
+        if !self.weight.format.grouped {
             return factors;
         }
-        room.resize(bytes, 0.0);
-        let factors = factors.as_chunks::<TILE>().0;
-        let groups = self.groups[tile * bytes..][..bytes].as_chunks::<TILE>().0;
-        let (scales, kinds) = (room.as_chunks_mut::<TILE>().0, format.lanes() / TILE);
-        let per_block = SUPER_BLOCK / format.group * kinds;
-        for (b, scales) in scales.chunks_exact_mut(per_block).enumerate() {
-            for (i, scales) in scales.iter_mut().enumerate() {
-                let sign = F32x4::splat(if i % kinds == 0 { 1.0 } else { -1.0 });
-                // SAFETY: these are arrays of four elements.
-                unsafe {
-                    let factor = F32x4::load(factors[b * kinds + i % kinds].as_ptr()).mul(sign);
-                    F32x4::from_i8(groups[b * per_block + i]).mul(factor).store(scales.as_mut_ptr());
-                }
+        let groups = &self.weight.groups[tile * self.groups..][..self.groups];
+        room.resize(self.groups, 0.0);
+        self.expand(factors, groups, room);
+        room
+    }
+
+    /// `scales` are those of the groups times their factors, minimums with the other sign.
+    #[inline(never)]
+    fn expand(&self, factors: &[f32], groups: &[i8], scales: &mut [f32]) {
+        let kinds = self.weight.format.lanes() / TILE;
+        let per_block = SUPER_BLOCK / self.weight.format.group * kinds;
+        let (factors, groups) = (factors.as_chunks::<TILE>().0, groups.as_chunks::<TILE>().0);
+        let scales = scales.as_chunks_mut::<TILE>().0;
+        for i in 0..scales.len().min(groups.len()) {
+            let (kind, sign) = if i % kinds == 0 { (0, 1.0) } else { (1, -1.0) };
+            // SAFETY: these are arrays of four elements.
+            unsafe {
+                let factor = F32x4::load(factors[i / per_block * kinds + kind].as_ptr());
+                let scale = F32x4::from_i8(groups[i]).mul(factor.mul(F32x4::splat(sign)));
+                scale.store(scales[i].as_mut_ptr());
             }
         }
-        room
     }
 }
 
 fn dequantise_kind<K: Kind>(weight: &Weight, row: usize, values: &mut [f32]) {
     let (tile, row) = (row / TILE, row % TILE);
     let mut scales = Vec::new();
-    let scales = weight.tile_scales(tile, &mut scales);
+    let tiles = weight.tiles();
+    let scales = tiles.scales(tile, &mut scales);
     let mut quants = vec![0; TILE * weight.shape[1]];
-    unpack_tile::<K>(weight.tile_planes(tile), &mut quants, LANES);
+    unpack_tile::<K>(tiles.planes(tile), &mut quants, LANES);
     for (c, value) in values.iter_mut().enumerate() {
         let scales = &scales[c / K::GROUP * K::SCALES..][..K::SCALES];
         let quant = quants[c / 2 * 2 * TILE + 2 * row + c % 2];

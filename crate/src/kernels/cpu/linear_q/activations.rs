@@ -1,10 +1,13 @@
 //! Rows of f32 rounded to eight bits, block by block, in panels of a few rows.
+#![allow(clippy::needless_range_loop)] // loops over constants, which unroll
 
 use crate::kernels::{
     cpu::{f32x4::F32x4, i16x8::I16x8},
     linear_q::layout::BLOCK,
 };
 
+/// Pairs of columns of a block.
+const PAIRS: usize = BLOCK / 2;
 /// Rows of a panel; the last panel has what is left.
 pub(super) const PANEL: usize = 4;
 
@@ -74,52 +77,55 @@ impl Activations {
     /// Rounds the `H` rows `x`, which are numbers `first` and following.
     #[inline(never)]
     fn round_panel<const H: usize>(&mut self, first: usize, x: &[f32]) {
-        let Self { columns, group, .. } = *self;
-        let groups = BLOCK / group;
-        let pairs = self.pairs[first * columns / 2..].as_chunks_mut::<H>().0;
-        let pairs = pairs.as_chunks_mut::<{ BLOCK / 2 }>().0;
-        let scales = self.scales[first * columns / BLOCK..].as_chunks_mut::<H>().0;
-        let sums = self.sums[first * columns / group..].as_chunks_mut::<H>().0.chunks_exact_mut(groups);
-        for (b, ((pairs, scales), sums)) in pairs.iter_mut().zip(scales).zip(sums).enumerate() {
-            if b == columns / BLOCK {
-                break;
-            }
-            for h in 0..H {
-                let block = &x[h * columns + b * BLOCK..][..BLOCK];
-                let Rounded { scale, quants } = round_block(block.try_into().unwrap_or(&[0.0; BLOCK]));
-                scales[h] = scale;
-                for (pairs, quants) in pairs.as_chunks_mut::<4>().0.iter_mut().zip(quants) {
-                    for (pair, word) in pairs.iter_mut().zip(quants.to_pairs()) {
-                        pair[h] = word;
+        let (columns, groups) = (self.columns, BLOCK / self.group);
+        let blocks = columns / BLOCK;
+        let pairs = self.pairs[first * columns / 2..][..blocks * PAIRS * H].as_chunks_mut::<H>().0;
+        let scales = self.scales[first * blocks..][..blocks * H].as_chunks_mut::<H>().0;
+        let sums = self.sums[first * blocks * groups..][..blocks * groups * H].as_chunks_mut::<H>().0;
+        for h in 0..H {
+            let row = x[h * columns..][..columns].as_chunks::<BLOCK>().0;
+            for b in 0..blocks {
+                let (scale, quants) = round_block(&row[b]);
+                scales[b][h] = scale;
+                let pairs = &mut pairs[b * PAIRS..][..PAIRS];
+                for q in 0..4 {
+                    let words = quants[q].to_pairs();
+                    for i in 0..4 {
+                        pairs[4 * q + i][h] = words[i];
                     }
                 }
-                let halves = [quants[0].add(quants[1]), quants[2].add(quants[3])];
-                match sums {
-                    [whole] => whole[h] = halves[0].add(halves[1]).sum() as f32,
-                    _ => sums.iter_mut().zip(halves).for_each(|(sum, half)| sum[h] = half.sum() as f32),
+                let (low, high) = (quants[0].add(quants[1]), quants[2].add(quants[3]));
+                if groups == 1 {
+                    sums[b][h] = low.add(high).sum() as f32;
+                } else {
+                    sums[2 * b][h] = low.sum() as f32;
+                    sums[2 * b + 1][h] = high.sum() as f32;
                 }
             }
         }
     }
 }
 
-/// A block of activations.
-struct Rounded {
-    scale: f32,
-    /// The 32 quants in their order.
-    quants: [I16x8; 4],
-}
-
+/// The scale of a block, and its quants in their order.
 #[inline(always)]
-fn round_block(block: &[f32; BLOCK]) -> Rounded {
-    // SAFETY: the block holds eight times four elements.
-    let fours: [F32x4; 8] = core::array::from_fn(|i| unsafe { F32x4::load(block.as_ptr().add(4 * i)) });
-    let largest = fours.iter().fold(F32x4::splat(0.0), |most, four| most.larger(four.abs())).to_array();
+fn round_block(block: &[f32; BLOCK]) -> (f32, [I16x8; 4]) {
+    let mut fours = [F32x4::splat(0.0); 8];
+    let mut largest = F32x4::splat(0.0);
+    for i in 0..8 {
+        // SAFETY: the block holds eight times four elements.
+        fours[i] = unsafe { F32x4::load(block.as_ptr().add(4 * i)) };
+        largest = largest.larger(fours[i].abs());
+    }
     // By their bits, in whose order NaN comes last: a block that has one gives NaN.
-    let scale = f32::from_bits(largest.map(f32::to_bits).into_iter().max().unwrap_or(0)) / 127.0;
+    let [a, b, c, d] = largest.to_array();
+    let bits = a.to_bits().max(b.to_bits()).max(c.to_bits().max(d.to_bits()));
+    let scale = f32::from_bits(bits) / 127.0;
     // Below this the inverse would not be finite; such a block counts as zeros.
     let inverse = F32x4::splat(if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 });
-    let rounded = |four: F32x4| four.mul(inverse).round();
-    let quants = core::array::from_fn(|i| I16x8::truncate(rounded(fours[2 * i]), rounded(fours[2 * i + 1])));
-    Rounded { scale, quants }
+    let mut quants = [I16x8::splat(0); 4];
+    for q in 0..4 {
+        let [low, high] = [fours[2 * q], fours[2 * q + 1]];
+        quants[q] = I16x8::truncate(low.mul(inverse).round(), high.mul(inverse).round());
+    }
+    (scale, quants)
 }
