@@ -18,6 +18,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use goldens::{Chat, Chats, Perplexity, TinyChat, floats, golden, json, messages, root};
 use inglenook::{
+    formats::GgufFile,
     models::llama::Llama,
     tokenizer::{
         chat_template::ChatTemplate,
@@ -106,17 +107,29 @@ fn tiny_chats_are_answered_as_by_transformers() {
     }
 }
 
+/// Prompts as text and as tokens; of a model without a template the beginnings of texts.
+fn check_prompts(file: &GgufFile, chats: &[Chat]) {
+    let tokenizer = TextTokenizer::from_gguf(&file.metadata).unwrap();
+    let template = ChatTemplate::from_gguf(&file.metadata, &tokenizer).unwrap();
+    for chat in chats {
+        let messages = messages(&chat.messages);
+        if messages.is_empty() {
+            let bos = tokenizer.add_bos().into_iter();
+            let ids: Vec<u32> = bos.chain(tokenizer.encode(&chat.text, Special::Parse)).collect();
+            assert_eq!(ids, chat.ids);
+        } else {
+            assert_eq!(template.render(&messages, true).unwrap(), chat.text);
+            assert_eq!(tokenizer.encode_chat(&template, &messages, true, None).unwrap(), chat.ids);
+        }
+    }
+}
+
 #[test]
 fn prompts_are_llama_cpps() {
     let file = open(&root().join(SMOLLM2));
+    let Chats { chats } = json("chat/smollm2-135m-instruct.json");
+    check_prompts(&file, &chats);
     let tokenizer = TextTokenizer::from_gguf(&file.metadata).unwrap();
-    let template = ChatTemplate::from_gguf(&file.metadata, &tokenizer).unwrap();
-    let goldens: Chats = json("chat/smollm2-135m-instruct.json");
-    for chat in goldens.chats {
-        let messages = messages(&chat.messages);
-        assert_eq!(template.render(&messages, true).unwrap(), chat.text);
-        assert_eq!(tokenizer.encode_chat(&template, &messages, true, None).unwrap(), chat.ids);
-    }
     let text = String::from_utf8(goldens::read(&golden("perplexity/text.txt"))).unwrap();
     let perplexity: Perplexity = json("perplexity/smollm2-135m-instruct.json");
     assert_eq!(tokenizer.encode(&text, Special::Parse), perplexity.ids);
@@ -170,7 +183,9 @@ fn greedy_answers_are_llama_cpps() {
 fn greedy_answers_of_larger_models_are_llama_cpps() {
     for id in ["qwen2.5-coder-0.5b-instruct", "gemma-3-270m"] {
         let Chats { chats } = json(&format!("chat/{id}.json"));
-        check_greedy(&load(&open(&weights(id))), &chats, 1.0);
+        let file = open(&weights(id));
+        check_prompts(&file, &chats);
+        check_greedy(&load(&file), &chats, 1.0);
     }
 }
 
