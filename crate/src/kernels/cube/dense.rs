@@ -50,7 +50,7 @@ fn linear_kernel(
     let unit = UNIT_POS as usize;
     let wanted = position();
     // A workgroup too many repeats the last panel, and writes nothing: every thread has to reach the barriers.
-    let panel = min(wanted, (outputs + 7) / 8 - 1);
+    let panel = min(wanted, (outputs - 1) / PANEL);
     let first = CUBE_POS_Z as usize * tokens;
 
     let mut sums = Array::<f32>::new(comptime!(PANEL * tokens));

@@ -5,7 +5,7 @@ use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTenso
 
 use super::{
     dims, dispatch, empty_like, position,
-    quants::{Four, Place, weights},
+    quants::{Four, Place, factor, quants},
     sum::add_up,
 };
 use crate::kernels::linear_q::layout::{BLOCK, Format, TILE};
@@ -32,10 +32,9 @@ fn linear_q_kernel(
     #[comptime] tokens: usize,
 ) {
     let unit = UNIT_POS as usize;
-    let tiles = (outputs + 3) / 4;
     let wanted = position();
     // A workgroup too many repeats the last tile, and writes nothing: every thread has to reach the barriers.
-    let tile = min(wanted, tiles - 1);
+    let tile = min(wanted, (outputs - 1) / TILE);
     let first = CUBE_POS_Z as usize * tokens;
 
     let mut sums = Array::<f32>::new(comptime!(TILE * tokens));
@@ -48,20 +47,43 @@ fn linear_q_kernel(
         let (block, quarter) = (item / 4, item % 4);
         let mut low = Array::<Four<f32>>::new(tokens);
         let mut high = Array::<Four<f32>>::new(tokens);
+        let mut low_sums = Array::<f32>::new(tokens);
+        let mut high_sums = Array::<f32>::new(tokens);
         #[unroll]
         for t in 0..tokens {
             let at = (min(first + t, rows - 1) * blocks + block) * 8 + quarter;
             low[t] = x[at];
             high[t] = x[at + 4];
+            if comptime!(format.mins) {
+                low_sums[t] = low[t].vector_sum();
+                high_sums[t] = high[t].vector_sum();
+            }
         }
         #[unroll]
         for row in 0..TILE {
             let place = Place { block: tile * blocks + block, row, quarter };
-            let low_weights = weights(planes, scales, groups, &place, 0usize, format);
-            let high_weights = weights(planes, scales, groups, &place, 1usize, format);
+            let low_quants = quants(planes, &place, 0usize, format);
+            let high_quants = quants(planes, &place, 1usize, format);
+            let low_scale = factor(scales, groups, &place, 0usize, 0usize, format);
+            let mut high_scale = low_scale;
+            if comptime!(format.group == 16) {
+                high_scale = factor(scales, groups, &place, 1usize, 0usize, format);
+            }
             #[unroll]
             for t in 0..tokens {
-                sums[t * TILE + row] += low_weights.dot(low[t]) + high_weights.dot(high[t]);
+                sums[t * TILE + row] +=
+                    low_scale * low_quants.dot(low[t]) + high_scale * high_quants.dot(high[t]);
+            }
+            if comptime!(format.mins) {
+                let low_min = factor(scales, groups, &place, 0usize, 1usize, format);
+                let mut high_min = low_min;
+                if comptime!(format.group == 16) {
+                    high_min = factor(scales, groups, &place, 1usize, 1usize, format);
+                }
+                #[unroll]
+                for t in 0..tokens {
+                    sums[t * TILE + row] += low_min * low_sums[t] + high_min * high_sums[t];
+                }
             }
         }
         item += UNITS;

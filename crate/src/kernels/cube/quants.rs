@@ -38,7 +38,12 @@ fn signed_byte(word: u32, row: usize) -> f32 {
 
 /// Quants `16 · half + 4 · quarter ..+ 4` of a block, less the offset.
 #[cube]
-fn quants(planes: &[u32], place: &Place, #[comptime] half: usize, #[comptime] format: Format) -> Four<f32> {
+pub(super) fn quants(
+    planes: &[u32],
+    place: &Place,
+    #[comptime] half: usize,
+    #[comptime] format: Format,
+) -> Four<f32> {
     let block = place.block * comptime!(format.block_bytes() / 4);
     let (row, quarter) = (place.row, place.quarter);
     let bits = comptime!(format.bits);
@@ -48,18 +53,17 @@ fn quants(planes: &[u32], place: &Place, #[comptime] half: usize, #[comptime] fo
         let quants = if comptime!(bits < 4) {
             let mut quants = two_bits(planes, block, row, quarter, half);
             if comptime!(bits == 3) {
-                quants = quants | (one_bit(planes, block + 8, row, quarter, half) << Four::<u32>::new(2u32));
+                quants += one_bit(planes, block + 8, row, quarter, half) << Four::<u32>::new(2u32);
             }
             quants
         } else {
             let word = planes[block + row * 4 + quarter];
             let mut quants = fields(word, comptime!(half as u32 * 4), 4usize);
             if comptime!(bits == 5) {
-                quants = quants | (one_bit(planes, block + 16, row, quarter, half) << Four::<u32>::new(4u32));
+                quants += one_bit(planes, block + 16, row, quarter, half) << Four::<u32>::new(4u32);
             }
             if comptime!(bits == 6) {
-                quants =
-                    quants | (two_bits(planes, block + 16, row, quarter, half) << Four::<u32>::new(4u32));
+                quants += two_bits(planes, block + 16, row, quarter, half) << Four::<u32>::new(4u32);
             }
             quants
         };
@@ -104,19 +108,14 @@ pub(super) fn weights(
     let quants = quants(planes, place, half, format);
     let mut weights = quants * Four::<f32>::new(factor(scales, groups, place, half, 0usize, format));
     if comptime!(format.mins) {
-        let minimum = Four::<f32>::new(factor(scales, groups, place, half, 1usize, format));
-        if comptime!(format.grouped) {
-            weights -= minimum;
-        } else {
-            weights += minimum;
-        }
+        weights += Four::<f32>::new(factor(scales, groups, place, half, 1usize, format));
     }
     weights
 }
 
-/// The scale (`which` 0) or the minimum (1) of inputs `16 · half ..+ 16` of a block.
+/// The scale of inputs `16 · half ..+ 16` of a block (`which` 0), or what is added to them (1).
 #[cube]
-fn factor(
+pub(super) fn factor(
     scales: &[f32],
     groups: &[u32],
     place: &Place,
@@ -132,7 +131,8 @@ fn factor(
         if comptime!(format.group == 16) {
             group = place.block * 2 + half;
         }
-        scale * signed_byte(groups[group * comptime!(lanes / 4) + which], place.row)
+        let sign = comptime!(if which == 0 { 1.0f32 } else { -1.0 });
+        sign * scale * signed_byte(groups[group * comptime!(lanes / 4) + which], place.row)
     } else {
         scales[place.block * lanes + comptime!(4 * which) + place.row]
     }

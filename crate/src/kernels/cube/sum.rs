@@ -25,7 +25,7 @@ pub(super) fn add_up(sums: &Array<f32>, #[comptime] count: usize, #[comptime] un
             }
         }
         sync_cube();
-        stride = stride / 2;
+        stride /= 2;
     }
     shared[min(unit, comptime!(count - 1)) * units]
 }
