@@ -81,7 +81,14 @@ function npmProblem(first: string, second: string): string | undefined {
 function cargoProblem(args: string[]): string | undefined {
   const test = args[args.indexOf("--test") + 1];
   if (args.includes("--test") && !CRATE.includes(`name = "${test}"`)) return `there is no test ${test}`;
+  if (args[1] === "fuzz") return fuzzProblem(args);
   return args[0] === "test" ? undefined : `cargo ${args[0]} is unknown`;
+}
+
+function fuzzProblem(args: string[]): string | undefined {
+  const at = args.indexOf("--fuzz-dir");
+  const target = `${args[at + 1]}/targets/${args[at + 2]}.rs`;
+  return at > 0 && isHere(target) ? undefined : `${target} is missing`;
 }
 
 describe.each(DOCUMENTS)("%s", (path) => {
