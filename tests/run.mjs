@@ -14,6 +14,7 @@ import { installBrowsers } from "./browsers.mjs";
 const WASM = ["-p", "inglenook", "--lib", "--target", "wasm32-unknown-unknown"];
 /** Whose weights the tests read. */
 const MODELS = ["all-minilm-l6-v2-q8_0", "all-minilm-l6-v2", "smollm2-135m-instruct"];
+const CHAT = ["-p", "inglenook", "--test", "chat_parity", "--test", "hostile_gguf"];
 const DENY_WARNINGS = ["--", "-D", "warnings"];
 const PROGRAMS = ["tsconfig.json", "tsconfig.worker.json", "tsconfig.tests.json", "tsconfig.scripts.json"];
 
@@ -94,7 +95,7 @@ async function everything() {
     cargoTest("-p", "inglenook", "--lib", "--target", "wasm32-wasip1", "kernels"),
   );
   await stage("Chat in WebAssembly", () =>
-    cargoTest("-p", "inglenook", "--test", "chat_parity", "--target", "wasm32-wasip1", "--", "--nocapture"),
+    cargoTest(...CHAT, "--target", "wasm32-wasip1", "--", "--nocapture"),
   );
   await buildAll();
   await stage("Types", types);

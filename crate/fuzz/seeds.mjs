@@ -27,6 +27,49 @@ for (const path of GGUF) {
   seed("gguf", path.replace("/", "-"), head);
 }
 
+/** A GGUF file without metadata: names of tensors, their sizes, the codes of their types, their bytes. */
+function gguf(tensors) {
+  const u32 = (value) => Buffer.from(Uint32Array.of(value).buffer);
+  const u64 = (value) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
+  const padded = (bytes) => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 31)]);
+  const parts = [Buffer.from("GGUF"), u32(3), u64(tensors.length), u64(0)];
+  const data = [];
+  for (const [name, sizes, code, bytes] of tensors) {
+    parts.push(u64(name.length), Buffer.from(name), u32(sizes.length), ...sizes.map(u64), u32(code));
+    parts.push(u64(Buffer.concat(data).length));
+    data.push(padded(Buffer.alloc(bytes, 0x3c)));
+  }
+  return Buffer.concat([padded(Buffer.concat(parts)), ...data]);
+}
+
+seed(
+  "gguf",
+  "dense",
+  gguf([
+    ["a", [2, 3], 0, 24],
+    ["b", [4], 1, 8],
+    ["c", [4], 30, 8],
+  ]),
+); // F32, F16, BF16
+seed(
+  "gguf",
+  "flat",
+  gguf([
+    ["a", [32, 2], 2, 36],
+    ["b", [32], 8, 34],
+    ["c", [32], 7, 24],
+  ]),
+); // Q4_0, Q8_0, Q5_1
+seed(
+  "gguf",
+  "super",
+  gguf([
+    ["a", [256], 12, 144],
+    ["b", [256], 14, 210],
+    ["c", [256], 11, 110],
+  ]),
+); // Q4_K, Q6_K, Q3_K
+
 const header = JSON.stringify({
   one: { dtype: "F32", shape: [2, 2], data_offsets: [0, 16] },
   two: { dtype: "BF16", shape: [4], data_offsets: [16, 24] },

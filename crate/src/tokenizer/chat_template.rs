@@ -1,8 +1,11 @@
 //! Conversations as one text, by the Jinja template that a model brings along.
 //!
 //! Templates are code from a file that nobody vouches for: how long one is, how long it runs, how deep it nests and
-//! how much it writes are bounded. The surroundings are those that Hugging Face's `apply_chat_template` gives:
-//! blocks are trimmed, and the same variables, functions and string methods are there.
+//! how much it writes are bounded. How much it keeps in variables is not, since the engine has no such limit: one
+//! that doubles a text until memory ends traps, which in a browser ends the worker.
+//!
+//! The surroundings are those that Hugging Face's `apply_chat_template` gives: blocks are trimmed, and the same
+//! variables, functions and string methods are there.
 
 mod clock;
 mod json;
