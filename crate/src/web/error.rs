@@ -43,7 +43,10 @@ pub(super) fn given<T>(value: &Ts<T>) -> Result<T, JsValue>
 where
     T: Tsify<JsType: Clone> + DeserializeOwned,
 {
-    value
-        .to_rust()
-        .map_err(|e| thrown(Error::new(ErrorCode::InvalidInput, format!("An argument cannot be used: {e}"))))
+    value.to_rust().map_err(|e| {
+        // In front of the reason are the names of a type and of an error's class.
+        let report = e.to_string();
+        let reason = report.rsplit("Error: ").next().unwrap_or(&report);
+        thrown(Error::new(ErrorCode::InvalidInput, format!("An argument cannot be used: {reason}.")))
+    })
 }

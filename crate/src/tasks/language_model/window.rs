@@ -6,7 +6,7 @@ use crate::{Result, generate::overflow};
 const ROOM: usize = 8;
 /// What is left out is at least a multiple of this part of the window. So it stays the same for some turns, and what
 /// remains begins the same: otherwise the model would have to read all of it anew in each turn.
-const BLOCK: usize = 8;
+const BLOCK: usize = 4;
 
 /// What is left of a conversation.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) enum Part {
 ///
 /// A conversation fits a window of `window` tokens if an eighth of the window is left for the answer, or `answer`
 /// tokens if the answer cannot have more. If it does not fit, the oldest messages that need not be kept are left
-/// out: whole turns beginning with the user, and as few of them as make up enough eighths of the window. The last turn
+/// out: whole turns beginning with the user, and as few of them as make up enough quarters of the window. The last turn
 /// always stays, and has to do with what room there is.
 ///
 /// `encode` gives the tokens of the conversation without the first messages that need not be kept, as many as it is
@@ -130,8 +130,8 @@ mod tests {
                 0 => assert!(tokens(0) <= 175),
                 dropped => {
                     let left_out = tokens(0) - tokens(dropped);
-                    let eighths = (tokens(0) - 175).div_ceil(25) * 25;
-                    assert!(tokens(dropped) <= 175 && (eighths..eighths + 20).contains(&left_out));
+                    let quarters = (tokens(0) - 175).div_ceil(50) * 50;
+                    assert!(tokens(dropped) <= 175 && (quarters..quarters + 20).contains(&left_out));
                 }
             }
         }
@@ -142,7 +142,7 @@ mod tests {
         let dropped = |turns| fitted(&conversation(turns, 5), 400, usize::MAX).unwrap().dropped;
         let all: Vec<usize> = (1..200).map(dropped).collect();
         let changes = all.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        assert!(all.is_sorted() && changes < 200 / 4, "{all:?}");
+        assert!(all.is_sorted() && changes < 200 / 9, "{all:?}");
     }
 
     #[test]
