@@ -111,8 +111,8 @@ impl DecoderOps for Flex {
     }
 
     fn append_f32(
-        mut keys: FlexTensor,
-        mut values_: FlexTensor,
+        mut key_cache: FlexTensor,
+        mut value_cache: FlexTensor,
         key: FlexTensor,
         value: FlexTensor,
         heads: usize,
@@ -120,21 +120,21 @@ impl DecoderOps for Flex {
     ) -> (FlexTensor, FlexTensor) {
         let (key, value) = (key.to_contiguous(), value.to_contiguous());
         let [_, all] = dims(&key);
-        let layout = Layout { capacity: dims(&keys)[1] * PANEL, width: all / heads };
+        let layout = Layout { capacity: dims(&key_cache)[1] * PANEL, width: all / heads };
         let rows = |x| values(x).chunks_exact(all).enumerate();
         let of = |head: usize, size: usize| head * size..(head + 1) * size;
-        let (to_keys, to_values) = (values_mut(&mut keys), values_mut(&mut values_));
+        let (keys, values) = (values_mut(&mut key_cache), values_mut(&mut value_cache));
         for (token, row) in rows(&key) {
             for (head, key) in row.chunks_exact(layout.width).enumerate() {
-                layout.write_key(&mut to_keys[of(head, layout.keys())], position + token, key);
+                layout.write_key(&mut keys[of(head, layout.keys())], position + token, key);
             }
         }
         for (token, row) in rows(&value) {
             for (head, value) in row.chunks_exact(layout.width).enumerate() {
-                layout.write_value(&mut to_values[of(head, layout.values())], position + token, value);
+                layout.write_value(&mut values[of(head, layout.values())], position + token, value);
             }
         }
-        (keys, values_)
+        (key_cache, value_cache)
     }
 
     fn attention_cached_f32(

@@ -76,55 +76,48 @@ pub(crate) fn attend_cached(group: &Group, rules: Scores, scores: &mut [f32], ou
     let (width, stride) = (group.layout.width, group.queries.stride);
     if group.tokens == 1 {
         // The heads of the group are the rows, so that keys and values are read once for all of them.
-        let rows = Rows { data: group.queries.data, stride: width };
-        let mut out = RowsMut { data: out, stride: width };
-        return group.block(rows, group.heads, group.position, 0, rules, scores, &mut out);
+        let queries = Rows { data: group.queries.data, stride: width };
+        let block = Block { queries, count: group.heads, position: group.position, step: 0 };
+        return group.attend(&block, rules, scores, &mut RowsMut { data: out, stride: width });
     }
     for head in 0..group.heads {
         for first in (0..group.tokens).step_by(BLOCK) {
             let from = first * stride + head * width;
-            let rows = Rows { data: &group.queries.data[from..], stride };
-            let mut out = RowsMut { data: &mut out[from..], stride };
+            let queries = Rows { data: &group.queries.data[from..], stride };
             let count = BLOCK.min(group.tokens - first);
-            group.block(rows, count, group.position + first, 1, rules, scores, &mut out);
+            let block = Block { queries, count, position: group.position + first, step: 1 };
+            group.attend(&block, rules, scores, &mut RowsMut { data: &mut out[from..], stride });
         }
     }
 }
 
+/// `count` queries that are computed together, the first at `position`, each `step` positions after the one before.
+struct Block<'a> {
+    queries: Rows<'a>,
+    count: usize,
+    position: usize,
+    step: usize,
+}
+
 impl Group<'_> {
-    /// `count` rows of queries, the first at `position`, each `step` positions after the one before.
-    #[allow(clippy::too_many_arguments)] // the innermost of three loops
-    fn block(
-        &self,
-        queries: Rows,
-        count: usize,
-        position: usize,
-        step: usize,
-        rules: Scores,
-        scores: &mut [f32],
-        out: &mut RowsMut,
-    ) {
+    fn attend(&self, block: &Block, rules: Scores, scores: &mut [f32], out: &mut RowsMut) {
         let Layout { capacity, width } = self.layout;
-        let seen = |row: usize| rules.seen(position + row * step);
+        let seen = |row: usize| rules.seen(block.position + row * block.step);
+        // Whole panels of keys; what a query does not see has no weight.
         let first = seen(0).start / PANEL * PANEL;
-        let last = seen(count - 1).end;
+        let last = seen(block.count - 1).end;
         let columns = (last - first).next_multiple_of(PANEL);
+        let scores = &mut scores[..block.count * columns];
         let keys = Panels { data: &self.keys[first * width..], stride: width * PANEL };
-        let scores = &mut scores[..count * columns];
-        gemm_strided(
-            [count, width, columns],
-            queries,
-            keys,
-            None,
-            &mut RowsMut { data: scores, stride: columns },
-        );
+        let products = &mut RowsMut { data: scores, stride: columns };
+        gemm_strided([block.count, width, columns], block.queries, keys, None, products);
         for (row, scores) in scores.chunks_exact_mut(columns).enumerate() {
             let seen = seen(row);
             weigh(scores, seen.start - first..seen.end - first, rules);
         }
         let values = Panels { data: &self.values[first * PANEL..], stride: capacity * PANEL };
         let weights = Rows { data: scores, stride: columns };
-        gemm_strided([count, last - first, width], weights, values, None, out);
+        gemm_strided([block.count, last - first, width], weights, values, None, out);
     }
 }
 
