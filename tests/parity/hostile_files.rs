@@ -305,7 +305,7 @@ fn gguf_tensors_that_lie() {
 fn types_that_cannot_be_read() {
     let unknown = Gguf::default().tensor(Tensor::new("a", &[32], 99, vec![0; 32]));
     assert_eq!(gguf_code(&unknown), ErrorCode::UnsupportedDtype);
-    let known = Gguf::default().tensor(Tensor::new("a", &[256], 12, vec![0; 144]));
+    let known = Gguf::default().tensor(Tensor::new("a", &[256], 23, vec![0; 136]));
     let file = open_gguf(known.bytes()).unwrap();
     let error = file.tensors.read_f32("a").unwrap_err();
     assert_eq!((error.code, error.detail.as_deref()), (ErrorCode::UnsupportedDtype, Some("a")));
