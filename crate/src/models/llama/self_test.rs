@@ -277,4 +277,32 @@ mod tests {
             }
         }
     }
+
+    /// More than one step of the cache's memory, read at once and in parts of other lengths.
+    #[test]
+    fn devices_agree_on_long_texts_however_they_are_cut() {
+        let config = LlamaConfig {
+            layer_types: vec![LayerType::Full, LayerType::Sliding],
+            sliding_window: Some(70),
+            max_position_embeddings: 1024,
+            ..config()
+        };
+        let ids: Vec<u32> = (0..600).map(|i| i * i % 61 % ROWS as u32).collect();
+        let last = |device: &Device, parts: &[usize]| {
+            let llama = Llama::load(&config, &Synthetic::new(&[Dtype::F32]), device).unwrap();
+            let (mut cache, mut rest, mut logits) = (llama.cache(), &ids[..], Vec::new());
+            for part in parts {
+                let (now, later) = rest.split_at(*part);
+                let found = llama.forward(now, &mut cache, Logits::Last).unwrap();
+                logits = pollster::block_on(read(found)).unwrap();
+                rest = later;
+            }
+            assert!(rest.is_empty());
+            logits
+        };
+        let expected = last(&Device::flex(), &[600]);
+        for device in devices() {
+            assert!(difference(&last(&device, &[1, 3, 400, 99, 96, 1]), &expected) < 1e-4);
+        }
+    }
 }
