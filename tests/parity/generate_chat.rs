@@ -15,6 +15,7 @@ use inglenook::{
     tokenizer::chat_template::{Message, Role},
 };
 use pollster::block_on;
+use proptest::{collection, prelude::*};
 use serde_json::Value;
 
 const FILES: [&str; 2] = ["model-q8_0.gguf", "model-q4_1.gguf"];
@@ -24,11 +25,30 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn load(file: &str, context_window: Option<usize>) -> Result<LanguageModel> {
+    load_bytes(&fs::read(golden(file)).unwrap(), context_window)
+}
+
+fn load_bytes(bytes: &[u8], context_window: Option<usize>) -> Result<LanguageModel> {
     let mut files = ModelFiles::default();
-    files.open(file, None, None)?;
-    files.push(&fs::read(golden(file)).unwrap())?;
+    files.open("model.gguf", None, None)?;
+    files.push(bytes)?;
     files.close()?;
     block_on(LanguageModel::load(&mut files, Device::cpu(), LoadOptions { context_window }))
+}
+
+/// Where `text` is in a file.
+fn find(bytes: &[u8], text: &str) -> usize {
+    bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap()
+}
+
+/// A model whose chat template is another one.
+fn with_template(template: &str) -> Result<LanguageModel> {
+    let mut bytes = fs::read(golden(FILES[0])).unwrap();
+    let value = find(&bytes, "tokenizer.chat_template") + "tokenizer.chat_template".len() + 4;
+    let length = u64::from_le_bytes(bytes[value..value + 8].try_into().unwrap()) as usize;
+    let padded = format!("{template}{{#{:width$}#}}", "", width = length - template.len() - 4);
+    bytes[value + 8..][..length].copy_from_slice(padded.as_bytes());
+    load_bytes(&bytes, None)
 }
 
 fn model(context_window: usize) -> LanguageModel {
@@ -254,6 +274,76 @@ fn bad_input_is_refused_and_the_session_goes_on() {
     assert_eq!(refused(model.plan(long, PlanOptions::default())).code, ErrorCode::ContextOverflow);
 
     assert_eq!(say(&model, &mut session, &user("a dog"), 4).0, expected);
+}
+
+#[test]
+fn a_template_that_fails_fails_only_what_it_was_asked() {
+    for template in ["{{ raise_exception('No.') }}", "{% for i in range(9**9) %}{{ i }}{% endfor %}"] {
+        let model = with_template(template).unwrap();
+        for _ in 0..2 {
+            assert_eq!(refused(model.plan(user("a dog"), greedy(4))).code, ErrorCode::Template);
+            assert_eq!(model.count(&user("a dog"), true).unwrap_err().code, ErrorCode::Template);
+        }
+    }
+    assert_eq!(with_template("{% for %}").err().unwrap().code, ErrorCode::Template);
+    let picky = with_template("{% if messages[1] %}{{ raise_exception('') }}{% endif %}a").unwrap();
+    let two = [user("a"), user("b")].concat();
+    let mut session = picky.session();
+    assert_eq!(refused(picky.plan(two, greedy(4))).code, ErrorCode::Template);
+    assert_eq!(say(&picky, &mut session, &user("a dog"), 4).1.generated_tokens, 4);
+}
+
+#[test]
+fn a_template_that_writes_nothing_leaves_nothing_to_read() {
+    let model = with_template("").unwrap();
+    assert_eq!(refused(model.plan(user("a dog"), greedy(4))).code, ErrorCode::InvalidInput);
+}
+
+#[test]
+fn cut_files_are_refused() {
+    let bytes = fs::read(golden(FILES[0])).unwrap();
+    for len in (0..bytes.len()).step_by(1201).chain([bytes.len() - 1]) {
+        assert!(load_bytes(&bytes[..len], None).is_err(), "{len} bytes");
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_an_error_at_every_step() {
+    let mut bytes = fs::read(golden(FILES[0])).unwrap();
+    // The scale of the last block of the last tensor in the file, or its neighbours: whatever it is, it becomes NaN.
+    let end = bytes.len();
+    bytes[end - 4096..].fill(0xff);
+    let model = load_bytes(&bytes, None).unwrap();
+    let mut session = model.session();
+    let mut job = model.plan(user("a dog"), greedy(4)).unwrap();
+    for _ in 0..3 {
+        let error = block_on(job.step(&model, &mut session, 100)).unwrap_err();
+        assert_eq!(error.code, ErrorCode::MalformedFile);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Whatever is wrong with a file, it is an error when it is loaded or when it is used, and no more than that.
+    #[test]
+    fn damaged_files_are_refused_or_answer(
+        damages in collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        in_header in any::<bool>(),
+    ) {
+        let mut bytes = fs::read(golden(FILES[1])).unwrap();
+        let len = if in_header { find(&bytes, "blk.1.ffn_up.weight") } else { bytes.len() };
+        for (place, value) in damages {
+            bytes[place.index(len)] = value;
+        }
+        if let Ok(model) = load_bytes(&bytes, None)
+            && let Ok(mut job) = model.plan(user("the cat"), greedy(3))
+        {
+            let mut session = model.session();
+            for _ in 0..5 {
+                let _ = block_on(job.step(&model, &mut session, 16));
+            }
+        }
+    }
 }
 
 #[test]
