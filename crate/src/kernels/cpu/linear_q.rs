@@ -72,7 +72,7 @@ fn multiply_single<K: Kind>(activations: &Activations, weight: &Weight, y: &mut 
         for (tile, y) in y.chunks_mut(TILE).enumerate() {
             let scales = tiles.scales(tile, &mut room);
             let sums = multiply_row::<K>(tiles.planes(tile), scales, row);
-            y.copy_from_slice(&sums.to_array()[..y.len()]);
+            write(sums, y);
         }
     }
 }
@@ -106,10 +106,21 @@ fn multiply_panels<K: Kind>(activations: &Activations, weight: &Weight, y: &mut 
 
 /// Writes the sums of a pair of tiles into consecutive rows of `out` elements; `y` starts at the first tile's first.
 fn store<const T: usize>(sums: [[F32x4; PAIR]; T], y: &mut [f32], out: usize, tile: usize) {
-    let width = (PAIR * TILE).min(out - tile * TILE);
-    for (t, sums) in sums.into_iter().enumerate() {
-        let sums = sums.map(F32x4::to_array);
-        y[t * out..][..width].copy_from_slice(&sums.as_flattened()[..width]);
+    let rest = out - tile * TILE;
+    for (t, [first, second]) in sums.into_iter().enumerate() {
+        let row = &mut y[t * out..][..rest];
+        write(first, row);
+        write(second, row.get_mut(TILE..).unwrap_or_default());
+    }
+}
+
+/// Writes as many of the four sums as there is room for. A copy of any length is a call, so all four are no such copy.
+#[inline(always)]
+fn write(sums: F32x4, y: &mut [f32]) {
+    if let Some(y) = y.first_chunk_mut::<TILE>() {
+        *y = sums.to_array();
+    } else {
+        y.iter_mut().zip(sums.to_array()).for_each(|(y, sum)| *y = sum);
     }
 }
 
