@@ -11,6 +11,7 @@ mod clock;
 mod json;
 mod limits;
 mod methods;
+mod tags;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::refused;
+use super::tags::is_flat;
 use crate::error::Result;
 
 /// The longest template, in bytes; the longest known ones have 30,000.
@@ -12,9 +13,13 @@ pub(super) const RECURSION: usize = 100;
 /// Of an error's text, which the template may have written.
 pub(super) const MESSAGE_BYTES: usize = 500;
 
+/// Whether the source is short and flat enough to be compiled.
 pub(super) fn check_source(source: &str) -> Result<()> {
     if source.len() > SOURCE_BYTES {
         return Err(refused(&format!("It has {} bytes; {SOURCE_BYTES} are allowed.", source.len())));
+    }
+    if !is_flat(source) {
+        return Err(refused("It has a tag or a condition that is too long."));
     }
     Ok(())
 }

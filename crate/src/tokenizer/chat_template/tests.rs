@@ -127,8 +127,11 @@ fn templates_that_go_wrong_are_errors() {
         ("{{ 'x' * 90000000 }}", "more than"),
         ("{{ range(100000000) | list }}", "range"),
         (&"{% if true %}".repeat(2000), "recurs"),
-        (&format!("{{{{ {}1{} }}}}", "(".repeat(5000), ")".repeat(5000)), "recurs"),
+        (&format!("{{{{ {}1{} }}}}", "(".repeat(400), ")".repeat(400)), "recurs"),
         (&"x".repeat(1 << 19), "allowed"),
+        (&format!("{{{{ 1{} }}}}", "+1".repeat(60_000)), "too long"),
+        (&format!("{{{{ 'a'{} }}}}", "|upper".repeat(20_000)), "too long"),
+        (&format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(10_000)), "too long"),
     ] {
         let rendered = template(source).and_then(|template| template.render(&[user("u")], false));
         let error = rendered.unwrap_err();

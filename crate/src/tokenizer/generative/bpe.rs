@@ -47,9 +47,10 @@ impl Bpe {
     pub(super) fn encode(&self, vocabulary: &Vocabulary, text: &str, ids: &mut Vec<u32>) {
         let mut merger = Merger::default();
         for word in self.splitter.words(text) {
-            match vocabulary.id(word.as_bytes()).filter(|_| self.whole_words) {
+            let word = word.as_bytes();
+            match self.whole_words.then(|| vocabulary.id(word)).flatten() {
                 Some(id) => ids.push(id),
-                None => self.encode_word(word.as_bytes(), &mut merger, ids),
+                None => self.encode_word(word, &mut merger, ids),
             }
         }
     }

@@ -84,17 +84,21 @@ impl Specials {
 
     /// Whether the text begins as a control token's name goes on.
     pub(super) fn is_cut_off_before(&self, text: &str) -> bool {
-        self.control.names().any(|name| {
-            let ends = name.char_indices().skip(1).map(|(at, _)| &name[at..]);
-            ends.into_iter().any(|end| text.starts_with(end))
+        text.chars().next().is_some_and(|first| {
+            let ends =
+                |name: &str| name.match_indices(first).any(|(at, _)| at > 0 && text.starts_with(&name[at..]));
+            self.control.names().any(ends)
         })
     }
 
     /// Whether the text ends as a control token's name begins.
     pub(super) fn is_cut_off_behind(&self, text: &str) -> bool {
-        self.control.names().any(|name| {
-            let beginnings = name.char_indices().skip(1).map(|(at, _)| &name[..at]);
-            beginnings.into_iter().any(|beginning| text.ends_with(beginning))
+        text.chars().next_back().is_some_and(|last| {
+            let begins = |name: &str| {
+                let mut ends = name.match_indices(last).map(|(at, last)| at + last.len());
+                ends.any(|end| end < name.len() && text.ends_with(&name[..end]))
+            };
+            self.control.names().any(begins)
         })
     }
 }
