@@ -1,8 +1,8 @@
 //! Inglenook: private AI inference inside the browser.
 //!
 //! Layers, dependencies pointing down only: `web` (the wasm boundary) → [`tasks`] → [`models`] → [`nn`] →
-//! [`kernels`] → Burn. [`formats`] and [`tokenizer`] turn bytes into named tensors and text into ids, and know
-//! nothing of models.
+//! [`kernels`] → Burn. [`generate`] is the loop that writes, over any decoder. [`formats`] and [`tokenizer`] turn
+//! bytes into named tensors and text into ids, and know nothing of models.
 
 pub mod device;
 pub mod error;
