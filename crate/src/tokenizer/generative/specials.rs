@@ -28,6 +28,9 @@ const ENDS: [&str; 20] = [
     "<|fim_repo|>",
 ];
 
+/// The names by which models begin a turn. A model that begins another one has ended its own.
+const BEGINNINGS: [&str; 3] = ["<|im_start|>", "<start_of_turn>", "<|start_header_id|>"];
+
 /// The special tokens of a model.
 #[derive(Debug)]
 pub(super) struct Specials {
@@ -62,7 +65,7 @@ impl Specials {
         let control: Vec<_> = named(Kind::Unknown, 2).chain(named(Kind::Control, 2)).collect();
         let all = AddedTokens::new([&user_defined[..], &control].concat());
         ends.extend(eos);
-        ends.extend(ENDS.iter().filter_map(|name| all.id(name)));
+        ends.extend(ENDS.iter().chain(&BEGINNINGS).filter_map(|name| all.id(name)));
         ends.sort_unstable();
         ends.dedup();
         let (control, user_defined) = (AddedTokens::new(control), AddedTokens::new(user_defined));
