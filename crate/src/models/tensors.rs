@@ -32,3 +32,11 @@ fn check(file: &TensorFile, name: &str, shape: &[usize]) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// The name that llama.cpp has for a checkpoint's tensor: `blocks` become `blk.`, and the first of the `parts` that is in
+/// it the short one.
+pub(super) fn gguf_name(name: &str, blocks: &str, parts: &[(&str, &str)]) -> String {
+    let name = name.replace(blocks, "blk.");
+    let found = parts.iter().find(|(part, _)| name.contains(part));
+    found.map_or(name.clone(), |(part, short)| name.replace(part, short))
+}

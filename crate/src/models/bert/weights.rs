@@ -72,9 +72,7 @@ fn gguf_name(name: &str) -> String {
         ("output.dense", "ffn_down"),
         ("output.LayerNorm", "layer_output_norm"),
     ];
-    let name = name.replace("encoder.layer.", "blk.");
-    let found = PARTS.into_iter().find(|(part, _)| name.contains(part));
-    found.map_or(name.clone(), |(part, short)| name.replace(part, short))
+    tensors::gguf_name(name, "encoder.layer.", &PARTS)
 }
 
 #[cfg(test)]

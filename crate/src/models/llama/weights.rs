@@ -110,9 +110,7 @@ fn gguf_name(name: &str, post_attention: &str) -> String {
         ("mlp.up_proj.", "ffn_up."),
         ("mlp.down_proj.", "ffn_down."),
     ];
-    let name = name.replace("model.layers.", "blk.");
-    let found = parts.into_iter().find(|(part, _)| name.contains(part));
-    found.map_or(name.clone(), |(part, short)| name.replace(part, short))
+    tensors::gguf_name(name, "model.layers.", &parts)
 }
 
 #[cfg(test)]
