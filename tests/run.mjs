@@ -4,12 +4,13 @@
  *     npm test
  *     npm run check    only what needs no finished build and no browser
  */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setup } from "../web/setup.mjs";
-import { clock, command, ROOT, run, stage } from "../web/stage.mjs";
-import { installBrowsers } from "./browsers.mjs";
+import { clock, command, ROOT, run, StageError, say, stage } from "../web/stage.mjs";
+import { findBrowser, installBrowsers } from "./browsers.mjs";
 
 const WASM = ["-p", "inglenook", "--lib", "--target", "wasm32-unknown-unknown"];
 /** Whose weights the tests read. */
@@ -48,13 +49,30 @@ async function generateBindings() {
 }
 
 function cargoTest(...args) {
-  return run("cargo", ["test", ...args], {
-    onLine(line) {
-      const [, passed, failed] = /^test result: .* (\d+) passed; (\d+) failed/.exec(line) ?? [];
-      totals.passed += Number(passed ?? 0);
-      totals.failed += Number(failed ?? 0);
-    },
-  });
+  return run("cargo", ["test", ...args], { onLine: countTests });
+}
+
+function countTests(line) {
+  const [, passed, failed] = /^test result: .* (\d+) passed; (\d+) failed/.exec(line) ?? [];
+  totals.passed += Number(passed ?? 0);
+  totals.failed += Number(failed ?? 0);
+}
+
+/** The kernels with the instructions of relaxed SIMD, which Node 20 has not, and Chromium has. */
+async function relaxedKernels() {
+  if (!findBrowser("chromium")) return say("skipped: there is no Chromium");
+  const args = ["rustc", "-p", "inglenook", "--lib", "--profile", "test", "--target", "wasm32-wasip1"];
+  const format = "--message-format=json-render-diagnostics";
+  const options = { cwd: ROOT, encoding: "utf8", stdio: ["inherit", "pipe", "inherit"], maxBuffer: 1 << 26 };
+  const { status, stdout } = spawnSync(
+    "cargo",
+    [...args, format, "--", "-C", "target-feature=+relaxed-simd"],
+    options,
+  );
+  const [, program] = /"executable":("[^"]+")/.exec(stdout) ?? [];
+  if (status !== 0 || !program) throw new StageError("cargo rustc failed");
+  const runner = join(ROOT, "tests/wasi-chromium.mjs");
+  await run(process.execPath, [runner, JSON.parse(program), "kernels"], { onLine: countTests });
 }
 
 async function vitest(project) {
@@ -94,6 +112,7 @@ async function everything() {
   await stage("Kernels in WebAssembly", () =>
     cargoTest("-p", "inglenook", "--lib", "--target", "wasm32-wasip1", "kernels"),
   );
+  await stage("Kernels with relaxed SIMD", relaxedKernels);
   await stage("Chat in WebAssembly", () =>
     cargoTest(...CHAT, "--target", "wasm32-wasip1", "--", "--nocapture"),
   );

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
+import { BUILDS } from "./build-wasm.mjs";
 import { writeIfChanged } from "./fingerprint.mjs";
 import { ROOT, run, StageError } from "./stage.mjs";
 
@@ -27,7 +28,7 @@ const ENTRIES = [
 export async function buildPackage() {
   generateErrorCodes();
   clean();
-  await Promise.all([bundleSources(), ...["cpu", "gpu"].map(bundleGlue), declare()]);
+  await Promise.all([bundleSources(), ...Object.keys(BUILDS).map(bundleGlue), declare()]);
 }
 
 function clean() {
@@ -100,5 +101,5 @@ export type ErrorCode =${codes.join("")};
 
 /** Whether the bindings have been generated, so that the sources can be checked. */
 export function hasBindings() {
-  return ["cpu", "gpu"].every((kind) => existsSync(join(GENERATED, kind, `inglenook_${kind}.d.ts`)));
+  return Object.keys(BUILDS).every((kind) => existsSync(join(GENERATED, kind, `inglenook_${kind}.d.ts`)));
 }

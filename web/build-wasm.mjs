@@ -7,7 +7,11 @@ import { shortenNames } from "./short-names.mjs";
 import { clock, ROOT, run, say, stage } from "./stage.mjs";
 
 /** The builds, and what wasm-opt aims at: speed where the work is done, size where the GPU does it. */
-export const BUILDS = { cpu: { optimise: "-O3" }, gpu: { optimise: "-Os" } };
+export const BUILDS = {
+  cpu: { optimise: ["-O3"] },
+  cpu_relaxed: { optimise: ["-O3", "--enable-relaxed-simd"] },
+  gpu: { optimise: ["-Os"] },
+};
 
 const FEATURES = [
   "--enable-simd",
@@ -72,7 +76,7 @@ async function compile(kind, profile) {
 
 /** Runs wasm-opt, or finds what it made of the same input before; returns the result's path. */
 async function optimise(kind, input) {
-  const flags = [BUILDS[kind].optimise, ...FEATURES];
+  const flags = [...BUILDS[kind].optimise, ...FEATURES];
   const { version } = JSON.parse(readFileSync(join(ROOT, "node_modules/binaryen/package.json"), "utf8"));
   const hash = createHash("sha256").update(readFileSync(input));
   const key = hash.update(`${version} ${flags.join(" ")}`).digest("hex");
@@ -80,7 +84,7 @@ async function optimise(kind, input) {
   const output = join(folder, `${key}.wasm`);
   if (existsSync(output)) return output;
   mkdirSync(folder, { recursive: true });
-  await stage(`wasm-opt ${BUILDS[kind].optimise} on the ${kind} build`, async () => {
+  await stage(`wasm-opt ${BUILDS[kind].optimise.join(" ")} on the ${kind} build`, async () => {
     const before = performance.now();
     const beat = setInterval(() => say(`still optimising, ${clock(performance.now() - before)}`), 30_000);
     try {

@@ -32,6 +32,12 @@ impl Device {
         Self { burn: burn::tensor::Device::flex(), kind: DeviceKind::Cpu, fault: Fault::default() }
     }
 
+    /// Whether this machine's CPU, or the engine that translates for it, multiplies as this build expects. A build for
+    /// other instructions may do where it does not.
+    pub fn multiplies_exactly() -> bool {
+        crate::kernels::linear_q::multiplies_exactly()
+    }
+
     /// The browser's GPU.
     ///
     /// From here on, a lost device and an error that no operation was waiting for are kept as the device's

@@ -7,6 +7,7 @@ mod f32x4;
 pub(crate) mod gated_f32;
 pub(crate) mod gemm_f32;
 mod i16x8;
+mod i8x16;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_dense;
 pub(crate) mod linear_q;

@@ -4,6 +4,7 @@
 //! stay f32 and the weight is decoded in registers.
 
 mod dense;
+mod exact;
 pub(super) mod flex;
 pub(crate) mod layout;
 mod pack;
@@ -24,7 +25,7 @@ use crate::{
     formats::{TensorRows, blocks::BlockFormat},
 };
 
-pub(crate) use self::dense::Width as DenseWidth;
+pub(crate) use self::{dense::Width as DenseWidth, exact::multiplies_exactly};
 
 /// The most bytes of a piece. While a weight is packed, its file and one piece are in memory at the same time.
 const CPU_PIECE: usize = 8 << 20;

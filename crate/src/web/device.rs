@@ -39,6 +39,12 @@ impl Device {
         Self(device::Device::cpu())
     }
 
+    /// Whether the CPU multiplies as this build expects.
+    #[wasm_bindgen(js_name = multipliesExactly)]
+    pub fn multiplies_exactly() -> bool {
+        device::Device::multiplies_exactly()
+    }
+
     /// The browser's GPU.
     #[cfg(feature = "gpu")]
     pub async fn webgpu() -> Result<Device, JsValue> {

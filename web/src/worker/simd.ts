@@ -35,9 +35,58 @@ const SIMD_MODULE = Uint8Array.of(
   11,
 );
 
+// A module of one function that builds a v128 with i8x16.splat and i32x4.relaxed_dot_i8x16_i7x16_add_s.
+const RELAXED_SIMD_MODULE = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  5,
+  1,
+  96,
+  0,
+  1,
+  123,
+  3,
+  2,
+  1,
+  0,
+  10,
+  19,
+  1,
+  17,
+  0,
+  65,
+  0,
+  253,
+  15,
+  65,
+  0,
+  253,
+  15,
+  65,
+  0,
+  253,
+  15,
+  253,
+  147,
+  2,
+  11,
+);
+
 /** Whether this browser runs WebAssembly with 128-bit SIMD, which every build needs. */
 export function hasSimd(): boolean {
   return typeof WebAssembly === "object" && WebAssembly.validate(SIMD_MODULE);
+}
+
+/** Whether it also runs relaxed SIMD, for which there is a faster CPU build. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_SIMD_MODULE);
 }
 
 /** @throws {@link InglenookError} `worker` where {@link hasSimd} is false */

@@ -1,5 +1,6 @@
 import { InglenookError } from "../errors.js";
 import type { DeviceKind } from "./protocol.js";
+import { hasRelaxedSimd } from "./simd.js";
 
 export type {
   ChatJob,
@@ -28,13 +29,21 @@ const CPU = {
   glue: () => new URL("./inglenook_cpu.js", import.meta.url),
   code: () => new URL("./inglenook_cpu.wasm", import.meta.url),
 };
+const CPU_RELAXED = {
+  glue: () => new URL("./inglenook_cpu_relaxed.js", import.meta.url),
+  code: () => new URL("./inglenook_cpu_relaxed.wasm", import.meta.url),
+};
 const GPU = {
   glue: () => new URL("./inglenook_gpu.js", import.meta.url),
   code: () => new URL("./inglenook_gpu.wasm", import.meta.url),
 };
 
-/** Fetches, compiles and starts the CPU build. */
+/** Fetches, compiles and starts the fastest CPU build that this browser runs. */
 export async function startCpuWasm(): Promise<Wasm> {
+  if (hasRelaxedSimd()) {
+    const wasm = await start<Wasm>(CPU_RELAXED, "cpu");
+    if (wasm.Device.multipliesExactly()) return wasm;
+  }
   return start<Wasm>(CPU, "cpu");
 }
 

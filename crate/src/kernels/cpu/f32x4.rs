@@ -1,7 +1,7 @@
 //! Four f32 lanes: one wasm `v128` where there is simd128, an array elsewhere.
 //!
 //! The kernels are written once against this type, so that a native test runs the same algorithm as the browser.
-//! Every operation rounds like its scalar counterpart; there is no fused multiply-add in simd128.
+//! Every operation rounds like its scalar counterpart, but for [`F32x4::mul_add`], which relaxed SIMD may round once.
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes {
@@ -265,9 +265,12 @@ mod lanes {
 pub(crate) use lanes::F32x4;
 
 impl F32x4 {
-    /// `self · m + a`, rounded twice.
+    /// `self · m + a`, rounded twice; once where there is relaxed SIMD and the machine has an instruction for it.
     #[inline(always)]
     pub(crate) fn mul_add(self, m: Self, a: Self) -> Self {
+        #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+        return Self(core::arch::wasm32::f32x4_relaxed_madd(self.0, m.0, a.0));
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
         self.mul(m).add(a)
     }
 

@@ -5,9 +5,10 @@
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod lanes {
     use core::arch::wasm32::{
-        f32x4_convert_i32x4, i16x8_add, i16x8_narrow_i32x4, i16x8_shl, i16x8_shr, i16x8_splat, i16x8_sub,
-        i32x4_add, i32x4_dot_i16x8, i32x4_extadd_pairwise_i16x8, i32x4_extract_lane, i32x4_splat,
-        i32x4_trunc_sat_f32x4, i64x2_shuffle, u16x8_shr, v128, v128_and, v128_load, v128_or, v128_store,
+        f32x4_convert_i32x4, i8x16_narrow_i16x8, i8x16_shuffle, i16x8_add, i16x8_max, i16x8_narrow_i32x4,
+        i16x8_shl, i16x8_shr, i16x8_splat, i16x8_sub, i32x4, i32x4_add, i32x4_dot_i16x8,
+        i32x4_extadd_pairwise_i16x8, i32x4_extract_lane, i32x4_splat, i32x4_sub, i32x4_trunc_sat_f32x4,
+        i64x2_shuffle, u16x8_shr, v128, v128_and, v128_load, v128_or, v128_store,
     };
 
     use super::super::f32x4::F32x4;
@@ -67,6 +68,11 @@ mod lanes {
             Self(i16x8_shl(self.0, bits))
         }
 
+        #[inline(always)]
+        pub(crate) fn max(self, o: Self) -> Self {
+            Self(i16x8_max(self.0, o.0))
+        }
+
         /// Shifts zeros in.
         #[inline(always)]
         pub(crate) fn shr(self, bits: u32) -> Self {
@@ -104,6 +110,15 @@ mod lanes {
             ]
         }
 
+        /// Sixteen numbers as bytes, four to a word, the second and the third of each exchanged. Numbers outside i8 become
+        /// its ends.
+        #[inline(always)]
+        pub(crate) fn to_fours(low: Self, high: Self) -> [i32; 4] {
+            let bytes = i8x16_narrow_i16x8(low.0, high.0);
+            let bytes = i8x16_shuffle::<0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15>(bytes, bytes);
+            Self(bytes).to_pairs()
+        }
+
         /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.
         #[inline(always)]
         pub(crate) fn truncate(low: F32x4, high: F32x4) -> Self {
@@ -113,7 +128,7 @@ mod lanes {
 
     /// Four i32 lanes.
     #[derive(Clone, Copy)]
-    pub(crate) struct I32x4(v128);
+    pub(crate) struct I32x4(pub(in crate::kernels::cpu) v128);
 
     impl I32x4 {
         #[inline(always)]
@@ -122,8 +137,18 @@ mod lanes {
         }
 
         #[inline(always)]
+        pub(crate) fn from_array([a, b, c, d]: [i32; 4]) -> Self {
+            Self(i32x4(a, b, c, d))
+        }
+
+        #[inline(always)]
         pub(crate) fn add(self, o: Self) -> Self {
             Self(i32x4_add(self.0, o.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, o: Self) -> Self {
+            Self(i32x4_sub(self.0, o.0))
         }
 
         #[inline(always)]
@@ -197,6 +222,11 @@ mod lanes {
             Self(self.0.map(|x| x.wrapping_shl(bits)))
         }
 
+        #[inline(always)]
+        pub(crate) fn max(self, o: Self) -> Self {
+            Self(from_fn(|i| self.0[i].max(o.0[i])))
+        }
+
         /// Shifts zeros in.
         #[inline(always)]
         pub(crate) fn shr(self, bits: u32) -> Self {
@@ -242,6 +272,14 @@ mod lanes {
             from_fn(|l| i32::from(self.0[2 * l]) & 0xffff | i32::from(self.0[2 * l + 1]) << 16)
         }
 
+        /// Sixteen numbers as bytes, four to a word, the second and the third of each exchanged. Numbers outside i8 become
+        /// its ends.
+        #[inline(always)]
+        pub(crate) fn to_fours(low: Self, high: Self) -> [i32; 4] {
+            let byte = |i: usize| if i < 8 { low.0[i] } else { high.0[i - 8] }.clamp(-128, 127) as u8;
+            from_fn(|w| i32::from_le_bytes([0, 2, 1, 3].map(|i| byte(4 * w + i))))
+        }
+
         /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.
         #[inline(always)]
         pub(crate) fn truncate(low: F32x4, high: F32x4) -> Self {
@@ -261,8 +299,18 @@ mod lanes {
         }
 
         #[inline(always)]
+        pub(crate) fn from_array(lanes: [i32; 4]) -> Self {
+            Self(lanes)
+        }
+
+        #[inline(always)]
         pub(crate) fn add(self, o: Self) -> Self {
             Self(from_fn(|i| self.0[i].wrapping_add(o.0[i])))
+        }
+
+        #[inline(always)]
+        pub(crate) fn sub(self, o: Self) -> Self {
+            Self(from_fn(|i| self.0[i].wrapping_sub(o.0[i])))
         }
 
         #[inline(always)]

@@ -1,209 +1,206 @@
 //! Quantised weights times activations of eight bits.
 //!
-//! A decode step has one row of activations and is bound by unpacking, a prefill has many and is bound by
+//! A decode step has one row of activations and is bound by unpacking and by memory, a prefill has many and is bound by
 //! multiplying; each has a kernel of its own, and they give the same bits.
 
 mod activations;
+mod dots;
 mod kind;
 mod tile;
 mod unpack;
+mod unpack_bytes;
 
 use self::{
     activations::{Activations, PANEL},
+    dots::{Bytes, Dots, Words},
     kind::{Kind, Quants},
-    tile::{PAIR, TilePair, multiply_panel, multiply_row, unpack_tile},
-    unpack::LANES,
+    tile::{Sums, Unpacked, multiply_panel, multiply_row},
 };
-use super::f32x4::F32x4;
-use crate::kernels::linear_q::layout::{BLOCK, Format, SUPER_BLOCK, TILE};
+use crate::kernels::linear_q::layout::{Format, PAIR, TILE};
 
 /// The most activations that are multiplied with all of the weight at a time, so that they stay in the second-level
 /// cache: 384 KiB of quants.
 const CACHED: usize = 192 << 10;
 
-/// A weight in the layout of [`crate::kernels::linear_q::layout`], interleaved.
+/// Whether bytes are multiplied in one instruction.
+pub(crate) const BYTES: bool = cfg!(target_feature = "relaxed-simd");
+
+/// Rows that lie together in a record.
+const ROWS: usize = PAIR * TILE;
+
+/// A weight in the records of [`crate::kernels::linear_q::layout`].
 #[derive(Clone, Copy)]
 pub(crate) struct Weight<'a> {
-    pub(crate) planes: &'a [u8],
-    pub(crate) scales: &'a [f32],
-    pub(crate) groups: &'a [i8],
+    pub(crate) records: &'a [u8],
     pub(crate) format: Format,
     /// Output and input features.
     pub(crate) shape: [usize; 2],
 }
 
-/// Calls a function that is generic over a kind with the kind of a format.
+/// Evaluates an expression with the kind of a format as the type of the given name.
 macro_rules! with_kind {
-    ($format:expr, $function:ident($($argument:expr),*)) => {
-        match ($format.bits, $format.mins) {
-            (2, _) => $function::<Quants<2, 16, 0, true>>($($argument),*),
-            (3, _) => $function::<Quants<3, 16, 4, false>>($($argument),*),
-            (4, false) => $function::<Quants<4, 32, 8, false>>($($argument),*),
-            (4, true) => $function::<Quants<4, 32, 0, true>>($($argument),*),
-            (5, false) => $function::<Quants<5, 32, 16, false>>($($argument),*),
-            (5, true) => $function::<Quants<5, 32, 0, true>>($($argument),*),
-            (6, _) => $function::<Quants<6, 16, 32, false>>($($argument),*),
-            _ => $function::<Quants<8, 32, 0, false>>($($argument),*),
+    ($format:expr, $kind:ident => $result:expr) => {
+        match ($format.bits, $format.mins, $format.grouped) {
+            (2, _, _) => {
+                type $kind = Quants<2, 16, 0, true, true>;
+                $result
+            }
+            (3, _, _) => {
+                type $kind = Quants<3, 16, 4, false, true>;
+                $result
+            }
+            (4, false, _) => {
+                type $kind = Quants<4, 32, 8, false, false>;
+                $result
+            }
+            (4, true, false) => {
+                type $kind = Quants<4, 32, 0, true, false>;
+                $result
+            }
+            (4, true, true) => {
+                type $kind = Quants<4, 32, 0, true, true>;
+                $result
+            }
+            (5, false, _) => {
+                type $kind = Quants<5, 32, 16, false, false>;
+                $result
+            }
+            (5, true, false) => {
+                type $kind = Quants<5, 32, 0, true, false>;
+                $result
+            }
+            (5, true, true) => {
+                type $kind = Quants<5, 32, 0, true, true>;
+                $result
+            }
+            (6, _, _) => {
+                type $kind = Quants<6, 16, 32, false, true>;
+                $result
+            }
+            _ => {
+                type $kind = Quants<8, 32, 0, false, false>;
+                $result
+            }
         }
     };
 }
 
 /// `y[rows, out] = x · Wᵀ` for `x: [rows, in]`, the rows of `x` rounded to eight bits.
 pub(crate) fn multiply(x: &[f32], weight: &Weight, y: &mut [f32]) {
-    with_kind!(weight.format, multiply_kind(x, weight, y));
+    if BYTES { multiply_by::<Bytes>(x, weight, y) } else { multiply_by::<Words>(x, weight, y) }
 }
 
-fn multiply_kind<K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
+/// The same in words and in bytes, whichever of the two [`multiply`] takes.
+pub(crate) fn multiply_both_ways(x: &[f32], weight: &Weight, rows: usize) -> [Vec<f32>; 2] {
+    let mut ys = [vec![0.0; rows * weight.shape[0]], vec![0.0; rows * weight.shape[0]]];
+    multiply_by::<Words>(x, weight, &mut ys[0]);
+    multiply_by::<Bytes>(x, weight, &mut ys[1]);
+    ys
+}
+
+fn multiply_by<S: Dots>(x: &[f32], weight: &Weight, y: &mut [f32]) {
+    with_kind!(weight.format, K => multiply_kind::<S, K>(x, weight, y));
+}
+
+fn multiply_kind<S: Dots, K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
     let [out, columns] = weight.shape;
     let rows = (CACHED / columns).max(1).next_multiple_of(PANEL);
     for (x, y) in x.chunks(rows * columns).zip(y.chunks_mut(rows * out)) {
-        let activations = Activations::new(x, columns, K::GROUP);
+        let activations = Activations::new(x, columns, S::form(K::SIGNED), K::GROUP, K::OFFSET);
         if x.len() > columns {
-            multiply_panels::<K>(&activations, weight, y);
+            multiply_panels::<S, K>(&activations, weight, y);
         } else {
-            multiply_single::<K>(&activations, weight, y);
+            multiply_single::<S, K>(&activations, weight, y);
         }
     }
 }
 
-fn multiply_single<K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
-    let (tiles, mut room) = (weight.tiles(), Vec::new());
+fn multiply_single<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
     for (_, _, row) in activations.panels() {
-        for (tile, y) in y.chunks_mut(TILE).enumerate() {
-            let scales = tiles.scales(tile, &mut room);
-            let sums = multiply_row::<K>(tiles.planes(tile), scales, row);
-            write(sums, y);
+        for (records, y) in weight.pairs().zip(y.chunks_mut(ROWS)) {
+            write(multiply_row::<S, K>(records, row), y);
         }
     }
 }
 
-fn multiply_panels<K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
-    let [out, columns] = weight.shape;
-    let (tiles, count) = (weight.tiles(), out.div_ceil(TILE));
-    let mut quants = vec![0; PAIR * TILE * columns];
-    let [mut first_room, mut second_room] = [Vec::new(), Vec::new()];
-    for tile in (0..count).step_by(PAIR) {
-        // Where there is no second tile the first is multiplied twice.
-        let second = (tile + 1).min(count - 1);
-        unpack_tile::<K>(tiles.planes(tile), &mut quants, PAIR * LANES);
-        unpack_tile::<K>(tiles.planes(second), &mut quants[LANES..], PAIR * LANES);
-        let pair = TilePair {
-            quants: &quants,
-            scales: [tiles.scales(tile, &mut first_room), tiles.scales(second, &mut second_room)],
-            group: K::GROUP,
-        };
-        for (row, count, panel) in activations.panels() {
-            let y = &mut y[row * out + tile * TILE..];
-            match count {
-                1 => store(multiply_panel::<K::Unpacked, 1>(pair, panel), y, out, tile),
-                2 => store(multiply_panel::<K::Unpacked, 2>(pair, panel), y, out, tile),
-                3 => store(multiply_panel::<K::Unpacked, 3>(pair, panel), y, out, tile),
-                _ => store(multiply_panel::<K::Unpacked, 4>(pair, panel), y, out, tile),
-            }
+fn multiply_panels<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
+    let mut tiles = Unpacked::new::<S, K>(weight.shape[1]);
+    for (pair, records) in weight.pairs().enumerate() {
+        tiles.fill::<S, K>(records);
+        let into = Columns { y, out: weight.shape[0], first: pair * ROWS };
+        match (K::MINS, K::SIGNED) {
+            (true, _) => multiply_tiles::<S, true, false>(activations, &tiles, into),
+            (false, false) => multiply_tiles::<S, false, false>(activations, &tiles, into),
+            (false, true) => multiply_tiles::<S, false, true>(activations, &tiles, into),
         }
     }
 }
 
-/// Writes the sums of a pair of tiles into consecutive rows of `out` elements; `y` starts at the first tile's first.
-fn store<const T: usize>(sums: [[F32x4; PAIR]; T], y: &mut [f32], out: usize, tile: usize) {
-    let rest = out - tile * TILE;
-    for (t, [first, second]) in sums.into_iter().enumerate() {
-        let row = &mut y[t * out..][..rest];
-        write(first, row);
-        write(second, row.get_mut(TILE..).unwrap_or_default());
+fn multiply_tiles<S: Dots, const MINS: bool, const SIGNED: bool>(
+    activations: &Activations,
+    tiles: &Unpacked,
+    mut into: Columns,
+) {
+    for (row, count, panel) in activations.panels() {
+        match count {
+            1 => into.store(row, multiply_panel::<S, MINS, SIGNED, 1>(tiles, panel)),
+            2 => into.store(row, multiply_panel::<S, MINS, SIGNED, 2>(tiles, panel)),
+            3 => into.store(row, multiply_panel::<S, MINS, SIGNED, 3>(tiles, panel)),
+            _ => into.store(row, multiply_panel::<S, MINS, SIGNED, PANEL>(tiles, panel)),
+        }
     }
 }
 
-/// Writes as many of the four sums as there is room for. A copy of any length is a call, so all four are no such copy.
+/// Up to eight columns of `y: [rows, out]`, from `first` on.
+struct Columns<'a> {
+    y: &'a mut [f32],
+    out: usize,
+    first: usize,
+}
+
+impl Columns<'_> {
+    /// Writes the sums of consecutive rows.
+    fn store<const T: usize>(&mut self, row: usize, sums: [Sums; T]) {
+        let rows = self.y.chunks_exact_mut(self.out).skip(row);
+        rows.zip(sums).for_each(|(y, sums)| write(sums, &mut y[self.first..]));
+    }
+}
+
+/// Writes as many of the eight sums as there is room for. A copy of any length is a call, so all four are no such copy.
 #[inline(always)]
-fn write(sums: F32x4, y: &mut [f32]) {
-    if let Some(y) = y.first_chunk_mut::<TILE>() {
-        *y = sums.to_array();
-    } else {
-        y.iter_mut().zip(sums.to_array()).for_each(|(y, sum)| *y = sum);
+fn write(sums: Sums, y: &mut [f32]) {
+    for (sums, y) in sums.into_iter().zip(y.chunks_mut(TILE)) {
+        if let Some(y) = y.first_chunk_mut::<TILE>() {
+            *y = sums.to_array();
+        } else {
+            y.iter_mut().zip(sums.to_array()).for_each(|(y, sum)| *y = sum);
+        }
     }
 }
 
 impl<'a> Weight<'a> {
+    /// The records of every pair of tiles.
+    fn pairs(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.records.chunks_exact(self.format.pair_bytes(self.shape[1]))
+    }
+
     /// Writes the values of `row` into `values`, which has room for all columns; nothing if there is no such row.
     pub(crate) fn dequantise(&self, row: usize, values: &mut [f32]) {
-        if row < self.shape[0] {
-            with_kind!(self.format, dequantise_kind(self, row, values));
-        }
-    }
-
-    fn tiles(&self) -> Tiles<'a> {
-        let columns = self.shape[1];
-        let plane_bytes = columns / BLOCK * self.format.block_bytes();
-        let (scales, groups) = (self.format.tile_scales(columns), self.format.tile_groups(columns));
-        Tiles { weight: *self, plane_bytes, scales, groups }
-    }
-}
-
-/// A weight cut into its tiles.
-struct Tiles<'a> {
-    weight: Weight<'a>,
-    /// Bytes of the planes of a tile.
-    plane_bytes: usize,
-    /// Scales of a tile.
-    scales: usize,
-    /// Scales of the groups of a tile.
-    groups: usize,
-}
-
-impl<'a> Tiles<'a> {
-    fn planes(&self, tile: usize) -> &'a [u8] {
-        &self.weight.planes[tile * self.plane_bytes..][..self.plane_bytes]
-    }
-
-    /// The scales of a tile, per group of columns: of each row, then the minimums if there are any. Those of groups
-    /// with scales of their own are put together in `room`.
-    fn scales<'s>(&self, tile: usize, room: &'s mut Vec<f32>) -> &'s [f32]
-    where
-        'a: 's,
-    {
-        let factors = &self.weight.scales[tile * self.scales..][..self.scales];
-        if !self.weight.format.grouped {
-            return factors;
-        }
-        let groups = &self.weight.groups[tile * self.groups..][..self.groups];
-        room.resize(self.groups, 0.0);
-        self.expand(factors, groups, room);
-        room
-    }
-
-    /// `scales` are those of the groups times their factors, minimums with the other sign.
-    #[inline(never)]
-    fn expand(&self, factors: &[f32], groups: &[i8], scales: &mut [f32]) {
-        let kinds = self.weight.format.lanes() / TILE;
-        let per_block = SUPER_BLOCK / self.weight.format.group * kinds;
-        let (factors, groups) = (factors.as_chunks::<TILE>().0, groups.as_chunks::<TILE>().0);
-        let scales = scales.as_chunks_mut::<TILE>().0;
-        for i in 0..scales.len().min(groups.len()) {
-            let (kind, sign) = if i % kinds == 0 { (0, 1.0) } else { (1, -1.0) };
-            // SAFETY: these are arrays of four elements.
-            unsafe {
-                let factor = F32x4::load(factors[i / per_block * kinds + kind].as_ptr());
-                let scale = F32x4::from_i8(groups[i]).mul(factor.mul(F32x4::splat(sign)));
-                scale.store(scales[i].as_mut_ptr());
-            }
+        if let Some(records) = self.pairs().nth(row / ROWS) {
+            with_kind!(self.format, K => dequantise_kind::<K>(records, row % ROWS, values));
         }
     }
 }
 
-fn dequantise_kind<K: Kind>(weight: &Weight, row: usize, values: &mut [f32]) {
+fn dequantise_kind<K: Kind>(records: &[u8], row: usize, values: &mut [f32]) {
     let (tile, row) = (row / TILE, row % TILE);
-    let mut scales = Vec::new();
-    let tiles = weight.tiles();
-    let scales = tiles.scales(tile, &mut scales);
-    let mut quants = vec![0; TILE * weight.shape[1]];
-    unpack_tile::<K>(tiles.planes(tile), &mut quants, LANES);
+    let mut tiles = Unpacked::new::<Words, K>(values.len());
+    tiles.fill::<Words, K>(records);
     for (c, value) in values.iter_mut().enumerate() {
-        let scales = &scales[c / K::GROUP * K::SCALES..][..K::SCALES];
-        let quant = quants[c / 2 * 2 * TILE + 2 * row + c % 2];
-        *value = scales[row] * f32::from(quant);
+        let [scale, min] = tiles.scales_of(c / K::GROUP, tile, K::SCALES);
+        *value = scale.to_array()[row] * (tiles.quant(c, tile, row) - K::OFFSET) as f32;
         if K::MINS {
-            *value += scales[TILE + row];
+            *value += min.to_array()[row];
         }
     }
 }

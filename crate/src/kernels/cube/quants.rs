@@ -131,8 +131,7 @@ pub(super) fn factor(
         if comptime!(format.group == 16) {
             group = place.block * 2 + half;
         }
-        let sign = comptime!(if which == 0 { 1.0f32 } else { -1.0 });
-        sign * scale * signed_byte(groups[group * comptime!(lanes / 4) + which], place.row)
+        scale * signed_byte(groups[group * comptime!(lanes / 4) + which], place.row)
     } else {
         scales[place.block * lanes + comptime!(4 * which) + place.row]
     }

@@ -11,14 +11,14 @@ use burn_flex::FlexTensor;
 
 use super::{
     dense::Width,
-    layout::{Format, TILE},
+    layout::{Format, PAIR, TILE},
 };
 use crate::kernels::cpu::{
     gemm_f32::{Rows, RowsMut},
     linear_dense, linear_q,
 };
 
-/// The operations on weights in the layout of [`super::layout`].
+/// The operations on weights in the layout of [`super::layout`]. `planes` are the records where they have everything.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"))]
 pub(crate) trait PackedOps: Backend {
     /// `x: [rows, in]` → `[rows, out]`.
@@ -70,22 +70,16 @@ fn dims(x: &FlexTensor) -> [usize; 2] {
 impl PackedOps for Flex {
     fn linear_q(
         x: FlexTensor,
-        planes: FlexTensor,
-        scales: FlexTensor,
-        groups: FlexTensor,
+        records: FlexTensor,
+        _: FlexTensor,
+        _: FlexTensor,
         format: Format,
         out: usize,
     ) -> FlexTensor {
-        let (x, planes) = (x.to_contiguous(), planes.to_contiguous());
-        let (scales, groups) = (scales.to_contiguous(), groups.to_contiguous());
+        let (x, records) = (x.to_contiguous(), records.to_contiguous());
         let [rows, columns] = dims(&x);
-        let weight = linear_q::Weight {
-            planes: bytemuck::cast_slice(values::<i32>(&planes)),
-            scales: values(&scales),
-            groups: bytemuck::cast_slice(values::<i32>(&groups)),
-            format,
-            shape: [out, columns],
-        };
+        let records = bytemuck::cast_slice(values::<i32>(&records));
+        let weight = linear_q::Weight { records, format, shape: [out, columns] };
         let mut y = vec![0.0; rows * out];
         linear_q::multiply(values(&x), &weight, &mut y);
         FlexTensor::from_data(TensorData::new(y, [rows, out]))
@@ -93,22 +87,16 @@ impl PackedOps for Flex {
 
     fn rows_q(
         ids: Vec<u32>,
-        planes: FlexTensor,
-        scales: FlexTensor,
-        groups: FlexTensor,
+        records: FlexTensor,
+        _: FlexTensor,
+        _: FlexTensor,
         format: Format,
         width: usize,
     ) -> FlexTensor {
-        let (planes, scales, groups) =
-            (planes.to_contiguous(), scales.to_contiguous(), groups.to_contiguous());
-        let scales = values(&scales);
-        let weight = linear_q::Weight {
-            planes: bytemuck::cast_slice(values::<i32>(&planes)),
-            scales,
-            groups: bytemuck::cast_slice(values::<i32>(&groups)),
-            format,
-            shape: [scales.len() / format.tile_scales(width) * TILE, width],
-        };
+        let records = records.to_contiguous();
+        let records: &[u8] = bytemuck::cast_slice(values::<i32>(&records));
+        let out = records.len() / format.pair_bytes(width) * PAIR * TILE;
+        let weight = linear_q::Weight { records, format, shape: [out, width] };
         let mut y = vec![0.0; ids.len() * width];
         for (id, row) in ids.iter().zip(y.chunks_exact_mut(width)) {
             weight.dequantise(*id as usize, row);

@@ -15,13 +15,20 @@
 //!
 //! `planes` are these bytes as little-endian words. `scales` are, per tile and block, the scales of the four rows,
 //! then their minimums if the format has them; where groups have scales of their own, per tile and 256 columns
-//! their factors, then those of the minimums, which are subtracted. `groups` are then, per tile and group, four
-//! signed bytes of scales, then four of minimums.
+//! their factors, then those of the minimums. `groups` are then, per tile and group, four signed bytes of scales, then
+//! four of minimums.
+//!
+//! A GPU has the three apart. A CPU reads one stream faster than three, and has them together: a *record* is all that
+//! there is of two neighbouring tiles and of one block, or of 256 columns where groups have scales of their own. It has
+//! the planes of its blocks, of every plane first the first tile's; then the scales of the first tile and of the second;
+//! then the bytes of every group, those of the first tile first. Where there is an odd tile, its neighbour is zeros.
 
 use crate::formats::blocks::BlockFormat;
 
 /// Rows of a tile.
 pub(crate) const TILE: usize = 4;
+/// Tiles of a record.
+pub(crate) const PAIR: usize = 2;
 /// Columns of a block.
 pub(crate) const BLOCK: usize = 32;
 /// Columns that share the factors of their groups' scales.
@@ -68,9 +75,20 @@ impl Format {
         if self.mins { 2 * TILE } else { TILE }
     }
 
+    /// Columns of a record.
+    pub(crate) fn record_columns(&self) -> usize {
+        if self.grouped { SUPER_BLOCK } else { BLOCK }
+    }
+
+    /// Bytes of the records of a pair of tiles with `columns`.
+    pub(crate) fn pair_bytes(&self, columns: usize) -> usize {
+        let planes = columns / BLOCK * self.block_bytes();
+        PAIR * (planes + 4 * self.tile_scales(columns) + self.tile_groups(columns))
+    }
+
     /// Elements of `scales` of a tile with `columns`.
     pub(crate) fn tile_scales(&self, columns: usize) -> usize {
-        columns / if self.grouped { SUPER_BLOCK } else { BLOCK } * self.lanes()
+        columns / self.record_columns() * self.lanes()
     }
 
     /// Bytes of `groups` of a tile with `columns`.

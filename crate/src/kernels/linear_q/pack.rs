@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use super::{
-    layout::{BLOCK, Format, Order, STEP, STEPS, TILE},
+    layout::{BLOCK, Format, Order, PAIR, STEP, STEPS, TILE},
     quantised::Quantised,
 };
 use crate::{
@@ -26,6 +26,13 @@ pub(super) struct Packer {
     tile: [Block; TILE],
 }
 
+/// What a tile is packed into.
+struct Parts<'a> {
+    planes: &'a mut [u8],
+    scales: &'a mut [f32],
+    groups: &'a mut [i8],
+}
+
 impl Packer {
     /// For rows of `columns` elements that are stored in `blocks`.
     ///
@@ -45,16 +52,19 @@ impl Packer {
         Ok(Self { blocks, format: Format::of(&blocks), order, columns, tile })
     }
 
-    /// Bytes and rows of a tile.
+    /// Bytes and rows of what is packed together.
     pub(super) fn tile(&self) -> (usize, usize) {
-        let (words, scales, groups) = self.tile_words();
-        (4 * (words + scales + groups), TILE)
+        match self.order {
+            Order::Interleaved => (self.format.pair_bytes(self.columns), PAIR * TILE),
+            Order::Rows => (self.format.pair_bytes(self.columns) / PAIR, TILE),
+        }
     }
 
-    fn tile_words(&self) -> (usize, usize, usize) {
+    /// Elements of the planes, scales and groups of a tile.
+    fn sizes(&self) -> [usize; 3] {
         let Self { format, columns, .. } = self;
-        let words = columns / BLOCK * format.block_bytes() / 4;
-        (words, format.tile_scales(*columns), format.tile_groups(*columns) / 4)
+        let planes = columns / BLOCK * format.block_bytes();
+        [planes, format.tile_scales(*columns), format.tile_groups(*columns)]
     }
 
     /// Packs the next `count` rows; the last tile is filled up with zeros.
@@ -67,26 +77,72 @@ impl Packer {
         count: usize,
         device: &Device,
     ) -> Result<Quantised> {
-        let (tiles, (words, scales, groups)) = (count.div_ceil(TILE), self.tile_words());
-        let mut all_planes: Vec<i32> = try_zeros(tiles * words)?;
+        match self.order {
+            Order::Interleaved => self.pack_records(rows, count, device),
+            Order::Rows => self.pack_apart(rows, count, device),
+        }
+    }
+
+    fn pack_apart(&mut self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Quantised> {
+        let (tiles, [planes, scales, groups]) = (count.div_ceil(TILE), self.sizes());
+        let mut all_planes: Vec<i32> = try_zeros(tiles * planes / 4)?;
         let mut all_scales: Vec<f32> = try_zeros(tiles * scales)?;
-        let mut all_groups: Vec<i32> = try_zeros((tiles * groups).max(1))?;
+        let mut all_groups: Vec<i32> = try_zeros((tiles * groups / 4).max(1))?;
         let mut bytes = Vec::new();
         for tile in 0..tiles {
             bytes.clear();
             rows.next(TILE.min(count - tile * TILE), &mut bytes)?;
-            self.pack_tile(
-                &bytes,
-                bytemuck::cast_slice_mut(&mut all_planes[tile * words..][..words]),
-                &mut all_scales[tile * scales..][..scales],
-                bytemuck::cast_slice_mut(&mut all_groups[tile * groups..][..groups]),
-            );
+            let parts = Parts {
+                planes: &mut bytemuck::cast_slice_mut(&mut all_planes)[tile * planes..][..planes],
+                scales: &mut all_scales[tile * scales..][..scales],
+                groups: &mut bytemuck::cast_slice_mut(&mut all_groups)[tile * groups..][..groups],
+            };
+            self.pack_tile(&bytes, parts);
         }
         Ok(Quantised::new(all_planes, all_scales, all_groups, self.format, count, device))
     }
 
+    fn pack_records(
+        &mut self,
+        rows: &mut TensorRows<'_>,
+        count: usize,
+        device: &Device,
+    ) -> Result<Quantised> {
+        let ([planes, scales, groups], size) = (self.sizes(), self.format.pair_bytes(self.columns));
+        let mut all: Vec<i32> = try_zeros(count.div_ceil(PAIR * TILE) * size / 4)?;
+        let records: &mut [u8] = bytemuck::cast_slice_mut(&mut all);
+        let (mut planes, mut scales, mut groups) = (vec![0; planes], vec![0.0; scales], vec![0; groups]);
+        let mut bytes = Vec::new();
+        for first in (0..count).step_by(TILE) {
+            bytes.clear();
+            rows.next(TILE.min(count - first), &mut bytes)?;
+            planes.fill(0);
+            let parts = Parts { planes: &mut planes, scales: &mut scales, groups: &mut groups };
+            self.pack_tile(&bytes, parts);
+            let pair = &mut records[first / (PAIR * TILE) * size..][..size];
+            self.weave(pair, first / TILE % PAIR, &planes, &scales, &groups);
+        }
+        Ok(Quantised::new(all, vec![0.0], vec![0], self.format, count, device))
+    }
+
+    /// Puts what was packed of a tile into the records of its pair, whose first or second it is.
+    fn weave(&self, records: &mut [u8], tile: usize, planes: &[u8], scales: &[f32], groups: &[i8]) {
+        let Self { format, columns, .. } = self;
+        let count = columns / format.record_columns();
+        let records = records.chunks_exact_mut(format.pair_bytes(*columns) / count);
+        let (scales, groups): (&[u8], &[u8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(groups));
+        let [planes_of, scales_of, groups_of] = [planes, scales, groups].map(|part| part.len() / count);
+        for (i, record) in records.enumerate() {
+            let (into, rest) = record.split_at_mut(planes_of * PAIR);
+            let (into_scales, into_groups) = rest.split_at_mut(scales_of * PAIR);
+            every_other(&planes[i * planes_of..][..planes_of], STEP, into, tile);
+            every_other(&scales[i * scales_of..][..scales_of], scales_of, into_scales, tile);
+            every_other(&groups[i * groups_of..][..groups_of], format.lanes(), into_groups, tile);
+        }
+    }
+
     /// `bytes` are up to four rows.
-    fn pack_tile(&mut self, bytes: &[u8], planes: &mut [u8], scales: &mut [f32], groups: &mut [i8]) {
+    fn pack_tile(&mut self, bytes: &[u8], Parts { planes, scales, groups }: Parts<'_>) {
         let (format, lanes) = (self.format, self.format.lanes());
         let plane_bytes = self.blocks.elements / BLOCK * format.block_bytes();
         let group_bytes = if format.grouped { self.blocks.groups() * lanes } else { 0 };
@@ -119,11 +175,10 @@ impl Packer {
     }
 
     fn pack_scales(&self, scales: &mut [f32]) {
-        let sign = if self.format.grouped { -1.0 } else { 1.0 };
         for (row, block) in self.tile.iter().enumerate() {
             scales[row] = block.scale;
             if self.format.mins {
-                scales[TILE + row] = sign * block.min;
+                scales[TILE + row] = block.min;
             }
         }
     }
@@ -138,6 +193,12 @@ impl Packer {
             }
         }
     }
+}
+
+/// Writes every piece of `part` of `size` bytes, the pieces of the other tile between them.
+fn every_other(part: &[u8], size: usize, into: &mut [u8], tile: usize) {
+    let places = into.chunks_exact_mut(size).skip(tile).step_by(PAIR);
+    places.zip(part.chunks_exact(size)).for_each(|(place, piece)| place.copy_from_slice(piece));
 }
 
 /// The steps of one block as bit planes.

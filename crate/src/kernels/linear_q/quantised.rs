@@ -10,9 +10,11 @@ use super::{flex::PackedOps, layout::Format};
 /// Consecutive rows of a quantised weight, laid out as [`super::layout`] says.
 #[derive(Clone, Debug)]
 pub(super) struct Quantised {
+    /// The planes, or the records on a CPU.
     pub(super) planes: Tensor<1, Int>,
+    /// One zero on a CPU.
     scales: Tensor<1>,
-    /// One zero where the format has no groups.
+    /// One zero on a CPU, and where the format has no groups.
     groups: Tensor<1, Int>,
     format: Format,
     rows: usize,

@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
     PackedWeight, Piece,
-    layout::{BLOCK, Format, Order, STEP, STEPS, TILE},
-    linear_q,
+    layout::{BLOCK, Format, Order, PAIR, STEP, STEPS, TILE},
+    linear_q, multiplies_exactly,
     pack::Packer,
     rows_q,
 };
@@ -20,7 +20,10 @@ use crate::{
         blocks::{Block, BlockFormat},
         dequantise::Decoder,
     },
-    kernels::testing::{assert_close, random, random_tensor, values},
+    kernels::{
+        cpu::{self, linear_q::multiply_both_ways},
+        testing::{assert_close, random, random_tensor, values},
+    },
 };
 
 /// Block types, and where their blocks hold an f16.
@@ -151,6 +154,29 @@ fn one_row_and_many_give_the_same_bits() {
     }
 }
 
+/// Whichever way this machine takes.
+#[test]
+fn words_and_bytes_give_the_same_bits() {
+    for (seed, stored) in stored_blocks() {
+        let [out, columns] = stored.shape;
+        let blocks = BlockFormat::of(stored.dtype).unwrap();
+        let mut packer = Packer::new(blocks, columns, &Device::flex()).unwrap();
+        let piece = packer.pack(&mut stored.rows(), out, &Device::flex()).unwrap();
+        let records: Vec<i32> = piece.planes.into_data().try_to_vec().unwrap();
+        let records = bytemuck::cast_slice(&records);
+        let weight = cpu::linear_q::Weight { records, format: Format::of(&blocks), shape: stored.shape };
+        for rows in [1, 2, 3, 9] {
+            let [words, bytes] = multiply_both_ways(&random(seed, rows * columns), &weight, rows);
+            assert_eq!(words, bytes, "{} {:?}, {rows} rows", stored.dtype, stored.shape);
+        }
+    }
+}
+
+#[test]
+fn this_machine_multiplies_exactly() {
+    assert!(multiplies_exactly());
+}
+
 #[test]
 fn more_rows_than_are_multiplied_at_a_time() {
     let stored = Stored::blocks(4, BLOCKS[5], [5, 1 << 14]);
@@ -233,28 +259,25 @@ fn activations_at_the_ends_of_their_range() {
     }
 }
 
-/// Reads a quant out of the planes as the table of [`super::layout`] has it.
-fn quant(planes: &[u8], format: Format, order: Order, blocks: usize, row: usize, column: usize) -> i32 {
-    let (tile, block) = (row / TILE, column / BLOCK);
-    let planes = &planes[(tile * blocks + block) * format.block_bytes()..];
-    let place = (row % TILE, column % BLOCK);
+/// A quant, from its place in the planes as the table of [`super::layout`] has it: `byte(plane, i)` is byte `i` of a
+/// plane of the block.
+fn quant(byte: impl Fn(usize, usize) -> u8, bits: usize, order: Order, place: (usize, usize)) -> i32 {
     let steps = (0..STEPS).flat_map(|s| (0..STEP).map(move |i| (s, i)));
     let (s, i) = steps.into_iter().find(|(s, i)| order.place(*s, *i) == place).unwrap();
-    let bits = |plane: usize, from: usize, count: u32| {
-        i32::from(planes[plane * STEP + i] >> from) & ((1 << count) - 1)
-    };
-    match format.bits {
-        2 => bits(s / 4, s % 4 * 2, 2),
-        3 => bits(s / 4, s % 4 * 2, 2) | bits(2, s, 1) << 2,
-        4 => bits(s / 2, s % 2 * 4, 4),
-        5 => bits(s / 2, s % 2 * 4, 4) | bits(4, s, 1) << 4,
-        6 => bits(s / 2, s % 2 * 4, 4) | bits(4 + s / 4, s % 4 * 2, 2) << 4,
-        _ => i32::from(planes[s * STEP + i].cast_signed()),
+    let field =
+        |plane: usize, from: usize, count: u32| i32::from(byte(plane, i) >> from) & ((1 << count) - 1);
+    match bits {
+        2 => field(s / 4, s % 4 * 2, 2),
+        3 => field(s / 4, s % 4 * 2, 2) | field(2, s, 1) << 2,
+        4 => field(s / 2, s % 2 * 4, 4),
+        5 => field(s / 2, s % 2 * 4, 4) | field(4, s, 1) << 4,
+        6 => field(s / 2, s % 2 * 4, 4) | field(4 + s / 4, s % 4 * 2, 2) << 4,
+        _ => i32::from(byte(s, i).cast_signed()),
     }
 }
 
 #[test]
-fn planes_are_as_documented_in_both_orders() {
+fn quants_lie_as_documented_in_both_orders() {
     for (seed, stored) in stored_blocks() {
         let ([out, columns], blocks) = (stored.shape, BlockFormat::of(stored.dtype).unwrap());
         let format = Format::of(&blocks);
@@ -262,19 +285,27 @@ fn planes_are_as_documented_in_both_orders() {
             let mut packer = Packer::in_order(blocks, columns, order).unwrap();
             let piece = packer.pack(&mut stored.rows(), out, &Device::flex()).unwrap();
             let words: Vec<i32> = piece.planes.into_data().try_to_vec().unwrap();
-            let planes: &[u8] = bytemuck::cast_slice(&words);
+            let bytes: &[u8] = bytemuck::cast_slice(&words);
+            let place = |tile: usize, b: usize, plane: usize, i: usize| match order {
+                Order::Rows => (tile * columns / BLOCK + b) * format.block_bytes() + plane * STEP + i,
+                Order::Interleaved => {
+                    let per_record = format.record_columns() / BLOCK;
+                    let record = format.pair_bytes(columns) / (columns / BLOCK / per_record);
+                    tile / PAIR * format.pair_bytes(columns)
+                        + b / per_record * record
+                        + ((b % per_record * format.bits + plane) * PAIR + tile % PAIR) * STEP
+                        + i
+                }
+            };
             let mut block = Block::default();
-            for (n, bytes) in stored.bytes.chunks_exact(blocks.bytes).enumerate() {
-                blocks.unpack(bytes, &mut block);
+            for (n, stored_bytes) in stored.bytes.chunks_exact(blocks.bytes).enumerate() {
+                blocks.unpack(stored_bytes, &mut block);
                 for (e, expected) in block.quants[..blocks.elements].iter().enumerate() {
                     let (row, column) = (n * blocks.elements / columns, n * blocks.elements % columns + e);
-                    let found = quant(planes, format, order, columns / BLOCK, row, column);
-                    assert_eq!(
-                        found,
-                        i32::from(*expected),
-                        "{} {seed} {order:?} {row} {column}",
-                        stored.dtype
-                    );
+                    let byte = |plane, i| bytes[place(row / TILE, column / BLOCK, plane, i)];
+                    let found = quant(byte, format.bits, order, (row % TILE, column % BLOCK));
+                    let at = format!("{} {seed} {order:?} {row} {column}", stored.dtype);
+                    assert_eq!(found, i32::from(*expected), "{at}");
                 }
             }
         }

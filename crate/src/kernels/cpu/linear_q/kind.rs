@@ -1,30 +1,45 @@
 //! What is constant in a kernel.
 
-use crate::kernels::linear_q::layout::{BLOCK, TILE};
+use crate::kernels::linear_q::layout::{BLOCK, PAIR, STEP, SUPER_BLOCK, TILE};
 
 /// How a weight's quants are stored and what they mean, as [`crate::kernels::linear_q::layout::Format`] has it.
 pub(super) trait Kind {
     const BITS: usize;
     const GROUP: usize;
-    const OFFSET: i16;
+    const OFFSET: i32;
     const MINS: bool;
+    const GROUPED: bool;
+    /// Whether quants have a sign.
+    const SIGNED: bool = Self::BITS == 8;
     /// Groups of a block.
     const GROUPS: usize = BLOCK / Self::GROUP;
-    /// Values in the scales of each group of a tile.
-    const SCALES: usize = if Self::MINS { 2 * TILE } else { TILE };
-    /// What is left once the quants are unpacked and their offset is subtracted: the minimums.
-    type Unpacked: Kind;
+    /// Vectors of scales of a group of a tile: its scales, and its minimums if there are any.
+    const SCALES: usize = if Self::MINS { 2 } else { 1 };
+    /// Blocks of a record.
+    const BLOCKS: usize = if Self::GROUPED { SUPER_BLOCK / BLOCK } else { 1 };
+    /// Bytes of the planes of a block of both tiles.
+    const PLANES: usize = Self::BITS * STEP * PAIR;
+    /// Bytes of a record.
+    const RECORD: usize = Self::BLOCKS * Self::PLANES
+        + PAIR * Self::SCALES * TILE * 4
+        + if Self::GROUPED { Self::BLOCKS * Self::GROUPS * PAIR * Self::SCALES * TILE } else { 0 };
 }
 
 /// One kind for each combination.
-pub(super) struct Quants<const BITS: usize, const GROUP: usize, const OFFSET: i16, const MINS: bool>;
+pub(super) struct Quants<
+    const BITS: usize,
+    const GROUP: usize,
+    const OFFSET: i32,
+    const MINS: bool,
+    const GROUPED: bool,
+>;
 
-impl<const BITS: usize, const GROUP: usize, const OFFSET: i16, const MINS: bool> Kind
-    for Quants<BITS, GROUP, OFFSET, MINS>
+impl<const BITS: usize, const GROUP: usize, const OFFSET: i32, const MINS: bool, const GROUPED: bool> Kind
+    for Quants<BITS, GROUP, OFFSET, MINS, GROUPED>
 {
     const BITS: usize = BITS;
     const GROUP: usize = GROUP;
-    const OFFSET: i16 = OFFSET;
+    const OFFSET: i32 = OFFSET;
     const MINS: bool = MINS;
-    type Unpacked = Quants<16, BLOCK, 0, MINS>;
+    const GROUPED: bool = GROUPED;
 }

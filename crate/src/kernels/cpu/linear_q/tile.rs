@@ -1,8 +1,8 @@
-//! The two inner kernels: four rows of the weight times one row of activations, straight from the bit planes; and
-//! eight rows times a panel of activations, from quants that were unpacked once for all panels.
+//! The two inner kernels: eight rows of the weight times one row of activations, straight from the records; and the same
+//! times a panel of activations, from quants that were unpacked once for all panels.
 //!
-//! Both compute `Σ a · (s · Σ q·(w − offset))`, or `Σ a · (s · Σ q·w + m · Σ q)` where there are minimums, over the
-//! groups in their order, `a` and `q` being scale and quants of the activations. The inner sums are exact, so both
+//! Both compute `Σ s · (a · (Σ q·w − offset · Σ q))`, or `Σ s · (a · Σ q·w) + m · (a · Σ q)` where there are minimums, over
+//! the groups in their order, `a` and `q` being scale and quants of the activations. The inner sums are exact, so both
 //! give the same bits, however many rows are multiplied at a time.
 //!
 //! Loops over constants unroll and keep their sums in registers. A loop that must not unroll, because the compiler
@@ -12,116 +12,51 @@
 use core::hint::black_box;
 
 use super::{
-    activations::Panel,
+    activations::{Form, Panel},
+    dots::{Dots, add_half},
     kind::Kind,
-    unpack::{HALF, LANES, unpack_half},
 };
 use crate::kernels::{
-    cpu::{
-        f32x4::F32x4,
-        i16x8::{I16x8, I32x4},
-    },
-    linear_q::layout::{STEP, TILE},
+    cpu::{f32x4::F32x4, i16x8::I32x4},
+    linear_q::layout::{PAIR, STEP, TILE},
 };
 
-/// Vectors of a block of a tile.
-const VECTORS: usize = 2 * HALF;
-/// Tiles that a panel is multiplied with at a time.
-pub(super) const PAIR: usize = 2;
+/// The sums of the rows of a pair of tiles.
+pub(super) type Sums = [F32x4; PAIR];
 
-/// One tile times one row of activations: a sum for each row of the tile.
+/// A pair of tiles times one row of activations.
 #[inline(never)]
-pub(super) fn multiply_row<K: Kind>(planes: &[u8], scales: &[f32], a: Panel) -> F32x4 {
-    let blocks = a.scales.len();
-    assert!(planes.len() >= blocks * K::BITS * STEP && a.pairs.len() >= blocks * VECTORS);
-    assert!(scales.len() >= blocks * K::GROUPS * K::SCALES && a.sums.len() >= blocks * K::GROUPS);
-    let halves = black_box(2);
-    let mut total = F32x4::splat(0.0);
+pub(super) fn multiply_row<S: Dots, K: Kind>(records: &[u8], a: Panel) -> Sums {
+    let (blocks, width) = (a.scales.len(), S::form(K::SIGNED).words());
+    assert!(records.len() >= blocks / K::BLOCKS * K::RECORD && a.words.len() >= blocks * width);
+    assert!(a.starts.len() >= blocks * K::GROUPS && a.sums.len() >= blocks * K::GROUPS);
+    let halves = if S::UNROLL { 2 } else { black_box(2) };
+    let mut totals = [F32x4::splat(0.0); PAIR];
     for b in 0..blocks {
         // SAFETY: the slices were asserted to hold every block.
         unsafe {
-            let planes = planes.as_ptr().add(b * K::BITS * STEP);
-            let pairs = a.pairs.as_ptr().add(b * VECTORS);
+            let record = records.as_ptr().add(b / K::BLOCKS * K::RECORD);
+            let block = b % K::BLOCKS;
+            let planes = record.add(block * K::PLANES);
+            let words = a.words.as_ptr().add(b * width);
             let scale = F32x4::splat(*a.scales.get_unchecked(b));
-            let mut dots = I32x4::splat(0);
+            let mut dots = [I32x4::splat(*a.starts.get_unchecked(b * K::GROUPS)); PAIR];
             for half in 0..halves {
-                let pairs = pairs.add(half * HALF);
-                unpack_half::<K>(planes, half, |v, w| {
-                    dots = dots.add(w.dot(I16x8::splat_pair(*pairs.add(v))));
-                });
-                let g = b * K::GROUPS + half;
-                if K::GROUPS == 2 {
-                    total = scale.mul_add(group::<K>(dots, scales, *a.sums.get_unchecked(g), g), total);
-                    dots = I32x4::splat(0);
+                if K::GROUPS == 2 && half == 1 {
+                    dots = [I32x4::splat(*a.starts.get_unchecked(b * 2 + 1)); PAIR];
                 }
-            }
-            if K::GROUPS == 1 {
-                total = scale.mul_add(group::<K>(dots, scales, *a.sums.get_unchecked(b), b), total);
-            }
-        }
-    }
-    total
-}
-
-/// What group `g` adds to the sums of a tile, but for the scale of the activations, whose quants add up to `sum`.
-///
-/// # Safety
-/// The scales must hold those of group `g`.
-#[inline(always)]
-unsafe fn group<K: Kind>(dots: I32x4, scales: &[f32], sum: f32, g: usize) -> F32x4 {
-    // SAFETY: the caller's promise; the minimums follow the scales where the kind has them.
-    unsafe {
-        let scales = scales.as_ptr().add(g * K::SCALES);
-        let sum = F32x4::splat(sum);
-        let mut dots = dots.to_f32();
-        if K::OFFSET != 0 {
-            dots = dots.sub(sum.mul(F32x4::splat(K::OFFSET.into())));
-        }
-        let scaled = F32x4::load(scales).mul(dots);
-        if K::MINS { F32x4::load(scales.add(TILE)).mul_add(sum, scaled) } else { scaled }
-    }
-}
-
-/// A pair of tiles, unpacked: per vector of [`unpack_half`] that of the first tile, then that of the second.
-#[derive(Clone, Copy)]
-pub(super) struct TilePair<'a> {
-    pub(super) quants: &'a [i16],
-    pub(super) scales: [&'a [f32]; PAIR],
-    /// Columns of a group.
-    pub(super) group: usize,
-}
-
-/// A pair of tiles times `T` rows of activations: for each of them and each tile, a sum for each row of the tile.
-#[inline(never)]
-pub(super) fn multiply_panel<K: Kind, const T: usize>(pair: TilePair, a: Panel) -> [[F32x4; PAIR]; T] {
-    let (vectors, groups) = (pair.group / 2, a.sums.len() / T);
-    let per_block = groups / (a.scales.len() / T).max(1);
-    assert!(pair.quants.len() >= groups * vectors * LANES * PAIR && a.pairs.len() >= groups * vectors * T);
-    assert!(pair.scales.iter().all(|scales| scales.len() >= groups * K::SCALES));
-    assert!(a.scales.len() >= groups.div_ceil(per_block.max(1)) * T);
-    let mut totals = [[F32x4::splat(0.0); PAIR]; T];
-    for g in 0..groups {
-        let mut dots = [[I32x4::splat(0); PAIR]; T];
-        // SAFETY: the slices were asserted to hold every group.
-        unsafe {
-            let first = g * vectors;
-            for v in first..first + vectors {
-                let quants = pair.quants.as_ptr().add(v * LANES * PAIR).cast::<u8>();
-                let pairs = a.pairs.as_ptr().add(v * T);
-                let w = [I16x8::load(quants), I16x8::load(quants.add(STEP))];
-                for t in 0..T {
-                    let a = I16x8::splat_pair(*pairs.add(t));
-                    for r in 0..PAIR {
-                        dots[t][r] = dots[t][r].add(w[r].dot(a));
+                dots = add_half::<S, K>(planes, half, words, dots);
+                if K::GROUPS == 2 || half == 1 {
+                    let g = half * (K::GROUPS - 1);
+                    let sum = F32x4::splat(*a.sums.get_unchecked(b * K::GROUPS + g));
+                    for tile in 0..PAIR {
+                        let [scales, mins] = scales::<K>(record, block * K::GROUPS + g, tile);
+                        let dots = dots[tile].to_f32().mul(scale);
+                        totals[tile] = scales.mul_add(dots, totals[tile]);
+                        if K::MINS {
+                            totals[tile] = mins.mul_add(sum, totals[tile]);
+                        }
                     }
-                }
-            }
-            for t in 0..T {
-                let scale = F32x4::splat(*a.scales.get_unchecked(g / per_block * T + t));
-                for r in 0..PAIR {
-                    let sum = *a.sums.get_unchecked(g * T + t);
-                    let scaled = group::<K>(dots[t][r], pair.scales[r], sum, g);
-                    totals[t][r] = scale.mul_add(scaled, totals[t][r]);
                 }
             }
         }
@@ -129,20 +64,147 @@ pub(super) fn multiply_panel<K: Kind, const T: usize>(pair: TilePair, a: Panel) 
     totals
 }
 
-/// The quants of a tile, less their offset, one vector of [`unpack_half`] every `stride` elements.
-#[inline(never)]
-pub(super) fn unpack_tile<K: Kind>(planes: &[u8], quants: &mut [i16], stride: usize) {
-    let blocks = planes.len() / (K::BITS * STEP);
-    assert!(stride >= LANES && quants.len() + stride >= blocks * VECTORS * stride + LANES);
-    for b in 0..blocks {
-        for half in 0..2 {
-            // SAFETY: there are as many planes, and the quants were asserted to hold every vector.
+/// The scales of group `g` of a record, and its minimums where there are any, of the rows of one of its tiles.
+///
+/// # Safety
+/// `record` must be valid for reading a record, which must have that group.
+#[inline(always)]
+unsafe fn scales<K: Kind>(record: *const u8, g: usize, tile: usize) -> [F32x4; 2] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let factors = record.add(K::BLOCKS * K::PLANES);
+        let groups = factors.add(PAIR * K::SCALES * STEP);
+        let each = |kind: usize| {
+            if kind >= K::SCALES {
+                return F32x4::splat(0.0);
+            }
+            let factor = F32x4::load(factors.add((tile * K::SCALES + kind) * STEP).cast());
+            if !K::GROUPED {
+                return factor;
+            }
+            let place = ((g * PAIR + tile) * K::SCALES + kind) * TILE;
+            F32x4::from_i8(groups.add(place).cast::<[i8; TILE]>().read()).mul(factor)
+        };
+        [each(0), each(1)]
+    }
+}
+
+/// A pair of tiles, unpacked.
+pub(super) struct Unpacked {
+    /// `[vectors, PAIR]` of sixteen bytes.
+    quants: Vec<u8>,
+    /// `[groups, PAIR]` of the scales of four rows, then the minimums if there are any.
+    scales: Vec<F32x4>,
+    /// Vectors of a group.
+    vectors: usize,
+}
+
+impl Unpacked {
+    /// Room for tiles of `columns`.
+    pub(super) fn new<S: Dots, K: Kind>(columns: usize) -> Self {
+        let groups = columns / K::GROUP;
+        let vectors = 2 * S::HALF / K::GROUPS;
+        let quants = vec![0; groups * vectors * PAIR * STEP];
+        Self { quants, scales: vec![F32x4::splat(0.0); groups * PAIR * K::SCALES], vectors }
+    }
+
+    /// The quant of a column and a row of one of the tiles, where vectors are of i16.
+    pub(super) fn quant(&self, column: usize, tile: usize, row: usize) -> i32 {
+        let at = (column / 2 * PAIR + tile) * STEP + row * 4 + column % 2 * 2;
+        i16::from_le_bytes([self.quants[at], self.quants[at + 1]]).into()
+    }
+
+    /// The scales of a group and its minimums, if there are two `kinds`.
+    pub(super) fn scales_of(&self, group: usize, tile: usize, kinds: usize) -> [F32x4; 2] {
+        let at = (group * PAIR + tile) * kinds;
+        [self.scales[at], self.scales[at + kinds - 1]]
+    }
+
+    /// Unpacks the records of a pair.
+    #[inline(never)]
+    pub(super) fn fill<S: Dots, K: Kind>(&mut self, records: &[u8]) {
+        let records = records.chunks_exact(K::RECORD);
+        let (vectors, groups) = (2 * S::HALF * K::BLOCKS, K::BLOCKS * K::GROUPS);
+        let quants = self.quants.chunks_exact_mut(vectors * PAIR * STEP);
+        let scales_of = self.scales.chunks_exact_mut(groups * PAIR * K::SCALES);
+        for ((record, quants), into) in records.zip(quants).zip(scales_of) {
+            // SAFETY: there are a whole record, and room for what is in it.
             unsafe {
-                let quants = quants.as_mut_ptr().add((b * VECTORS + half * HALF) * stride);
-                unpack_half::<K>(planes.as_ptr().add(b * K::BITS * STEP), half, |v, w| {
-                    w.sub(I16x8::splat(K::OFFSET)).store(quants.add(v * stride));
-                });
+                for block in 0..K::BLOCKS {
+                    let planes = record.as_ptr().add(block * K::PLANES);
+                    for (half, tile) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                        let first = (2 * block + half) * S::HALF;
+                        let quants = quants.as_mut_ptr().add((first * PAIR + tile) * STEP);
+                        S::unpack_half::<K>(planes.add(tile * STEP), half, |v, w| {
+                            S::store(w, quants.add(v * PAIR * STEP));
+                        });
+                    }
+                }
+                for (g, into) in into.chunks_exact_mut(PAIR * K::SCALES).enumerate() {
+                    for (tile, into) in into.chunks_exact_mut(K::SCALES).enumerate() {
+                        into.copy_from_slice(&scales::<K>(record.as_ptr(), g, tile)[..K::SCALES]);
+                    }
+                }
             }
         }
     }
+}
+
+/// A pair of tiles times `T` rows of activations.
+#[inline(never)]
+pub(super) fn multiply_panel<S: Dots, const MINS: bool, const SIGNED: bool, const T: usize>(
+    tiles: &Unpacked,
+    a: Panel,
+) -> [Sums; T] {
+    let (kinds, vectors) = (if MINS { 2 } else { 1 }, tiles.vectors);
+    let (blocks, groups) = (a.scales.len() / T, a.sums.len() / T);
+    let (form, per_block) = (S::form(SIGNED), groups / blocks.max(1));
+    assert!(
+        tiles.quants.len() >= groups * vectors * PAIR * STEP && a.words.len() >= blocks * form.words() * T
+    );
+    assert!(tiles.scales.len() >= groups * PAIR * kinds && a.starts.len() >= groups * T);
+    let passes = if form == Form::Halves { 2 } else { 1 };
+    assert!(passes * vectors * per_block <= form.words() && groups == blocks * per_block);
+    let mut totals = [[F32x4::splat(0.0); PAIR]; T];
+    for g in 0..groups {
+        let mut dots = [[I32x4::splat(0); PAIR]; T];
+        // SAFETY: the slices were asserted to hold every group.
+        unsafe {
+            for t in 0..T {
+                dots[t] = [I32x4::splat(*a.starts.get_unchecked(g * T + t)); PAIR];
+            }
+            let quants = tiles.quants.as_ptr().add(g * vectors * PAIR * STEP);
+            let mut words =
+                a.words.as_ptr().add((g / per_block * form.words() + g % per_block * vectors) * T);
+            for pass in 0..passes {
+                if pass == 1 {
+                    // What was added so far is below zero.
+                    dots = dots.map(|sums| sums.map(|sum| I32x4::splat(0).sub(sum)));
+                }
+                for v in 0..vectors {
+                    let quants = quants.add(v * PAIR * STEP);
+                    let w = [S::load(quants), S::load(quants.add(STEP))];
+                    for t in 0..T {
+                        for tile in 0..PAIR {
+                            dots[t][tile] = S::dot::<SIGNED>(w[tile], *words.add(t), dots[t][tile]);
+                        }
+                    }
+                    words = words.add(T);
+                }
+            }
+            let scales = tiles.scales.as_ptr().add(g * PAIR * kinds);
+            for t in 0..T {
+                let scale = F32x4::splat(*a.scales.get_unchecked(g / per_block * T + t));
+                let sum = F32x4::splat(*a.sums.get_unchecked(g * T + t));
+                for tile in 0..PAIR {
+                    let dots = dots[t][tile].to_f32().mul(scale);
+                    totals[t][tile] = (*scales.add(tile * kinds)).mul_add(dots, totals[t][tile]);
+                    if MINS {
+                        totals[t][tile] = (*scales.add(tile * kinds + 1)).mul_add(sum, totals[t][tile]);
+                    }
+                }
+            }
+        }
+    }
+    totals
 }

@@ -1,18 +1,21 @@
 //! The quants of a block of a tile as vectors of i16.
 
 use super::kind::Kind;
-use crate::kernels::{cpu::i16x8::I16x8, linear_q::layout::STEP};
+use crate::kernels::{
+    cpu::i16x8::I16x8,
+    linear_q::layout::{PAIR, STEP},
+};
+
+/// From one plane of a tile to the next.
+const STRIDE: usize = STEP * PAIR;
 
 /// Vectors of half a block: vector `v` has columns `2v` and `2v + 1` of each of the four rows.
 pub(super) const HALF: usize = 8;
-/// Quants of a vector.
-pub(super) const LANES: usize = 8;
 
-/// Calls `each` with the index and the quants of every vector of the first or second half of a block, their offset
-/// not subtracted.
+/// See [`super::dots::Dots::unpack_half`].
 ///
 /// # Safety
-/// `planes` must be valid for reading the block: as many planes of sixteen bytes as a quant has bits.
+/// `planes` must be valid for reading the block.
 #[inline(always)]
 pub(super) unsafe fn unpack_half<K: Kind>(
     planes: *const u8,
@@ -21,7 +24,7 @@ pub(super) unsafe fn unpack_half<K: Kind>(
 ) {
     // SAFETY: there are `K::BITS` planes, and no other is loaded. The constant is added last, since only then does it
     // become the offset of the load.
-    let plane = |first: usize, p: usize| unsafe { I16x8::load(planes.add(first * STEP).add(p * STEP)) };
+    let plane = |first: usize, p: usize| unsafe { I16x8::load(planes.add(first * STRIDE).add(p * STRIDE)) };
     let bits = half as u32 * 4;
     match K::BITS {
         2 => split_crumbs(plane(half, 0), |_, step| step, each),

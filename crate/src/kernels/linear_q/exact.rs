@@ -1,0 +1,37 @@
+//! Whether the machine multiplies as the kernels expect.
+
+use burn::tensor::Device;
+
+use super::{layout::Format, pack::Packer};
+use crate::{
+    Result,
+    formats::{Dtype, TensorRows, blocks::BlockFormat},
+    kernels::cpu::linear_q::{BYTES, Weight, multiply_both_ways},
+};
+
+/// One for each way in which bytes are multiplied: without sign in full groups and in halves of them, and with one.
+const TYPES: [Dtype; 4] = [Dtype::Q4_0, Dtype::Q5_1, Dtype::Q6_K, Dtype::Q8_0];
+
+/// Whether what this build multiplies in bytes is what it is in words. Instructions of relaxed SIMD are young: there have
+/// been engines whose results were others.
+pub(crate) fn multiplies_exactly() -> bool {
+    !BYTES || TYPES.into_iter().all(|dtype| agrees(dtype).unwrap_or(false))
+}
+
+/// Compares products with a weight of all kinds of bytes, of one row and of several.
+fn agrees(dtype: Dtype) -> Result<bool> {
+    let shape @ [out, columns] = [8, 256];
+    let Some(blocks) = BlockFormat::of(dtype) else { return Ok(false) };
+    // No byte is over 63, so that every scale is finite.
+    let bytes = (0..dtype.bytes_for(&shape).unwrap_or(0)).map(|i| (i * 37 % 64) as u8).collect();
+    let mut rows = TensorRows::of_bytes(dtype, shape, bytes)?;
+    let device = Device::flex();
+    let packed = Packer::new(blocks, columns, &device)?.pack(&mut rows, out, &device)?;
+    let Ok(records) = packed.planes.into_data().try_to_vec::<i32>() else { return Ok(false) };
+    let weight = Weight { records: bytemuck::cast_slice(&records), format: Format::of(&blocks), shape };
+    let x: Vec<f32> = (0..5 * columns).map(|i| (i * 29 % 255) as f32 - 127.0).collect();
+    Ok([1, 5].into_iter().all(|rows| {
+        let [words, bytes] = multiply_both_ways(&x[..rows * columns], &weight, rows);
+        words == bytes
+    }))
+}
