@@ -1,7 +1,7 @@
 import type { LanguageModel } from "inglenook";
 import { describe, expect, it } from "vitest";
 import { Conversation, heard, parseTurns, type Turn } from "../../web/demo/src/chat/conversation";
-import { pieces } from "../../web/demo/src/chat/markup";
+import { pieces, runs } from "../../web/demo/src/chat/markup";
 import { Talk } from "../../web/demo/src/chat/talk";
 import type { Model } from "../../web/demo/src/work/model";
 
@@ -41,6 +41,32 @@ describe("pieces of an answer", () => {
   it("follow code that is still being written", () => {
     expect(pieces("```\nlet a")).toEqual([{ kind: "code", text: "let a", language: "" }]);
     expect(pieces("")).toEqual([]);
+  });
+});
+
+describe("runs of a text", () => {
+  it("are plain, strong and code", () => {
+    expect(runs("Use **both** of `a*b` and c.")).toEqual([
+      { kind: "plain", text: "Use " },
+      { kind: "strong", text: "both" },
+      { kind: "plain", text: " of " },
+      { kind: "code", text: "a*b" },
+      { kind: "plain", text: " and c." },
+    ]);
+    expect(runs("**a** `b`").map(({ kind }) => kind)).toEqual(["strong", "plain", "code"]);
+  });
+
+  it("are plain where nothing is closed, or nothing is meant", () => {
+    for (const text of ["an **open", "2 ** 3 ** 4", "a ` b", "**", "****", "``", "a\n* b\n* c"]) {
+      expect(runs(text)).toEqual([{ kind: "plain", text }]);
+    }
+    expect(runs("")).toEqual([]);
+  });
+
+  it("are found in time that grows with the length", () => {
+    const started = performance.now();
+    for (const text of ["**a".repeat(20_000), "`".repeat(20_001), "** ".repeat(20_000)]) runs(text);
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Conversation, Turn } from "./conversation";
 import { isSendKey } from "./send-key";
 import type { Talk } from "./talk";
 
-/** How near to its end the page must be to follow an answer that grows, in CSS pixels. */
+/** How far below the window the field for messages may end for the page to follow an answer that grows, in CSS pixels. */
 const NEAR_END = 160;
 const COPIED_MS = 2000;
 
@@ -58,10 +58,10 @@ export class LogView {
       this.#markLast();
       return;
     }
-    const follow = this.#writing === null || isNearEnd();
+    const follow = this.#writing === null || leftBelow() < NEAR_END;
     this.#writing ??= this.#begin();
     showAnswer(wordsOf(this.#writing), this.talk.partial);
-    if (follow) scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
+    if (follow) scrollBy({ top: Math.max(0, leftBelow()), behavior: "instant" });
   }
 
   #begin(): HTMLLIElement {
@@ -187,7 +187,7 @@ async function copy(text: string, pressed: HTMLButtonElement): Promise<void> {
   );
 }
 
-function isNearEnd(): boolean {
-  const { scrollHeight } = document.documentElement;
-  return scrollY + innerHeight > scrollHeight - NEAR_END;
+/** How much of the conversation, with the field below it, lies below the window. */
+function leftBelow(): number {
+  return byId("talk").getBoundingClientRect().bottom - innerHeight;
 }
