@@ -52,7 +52,8 @@ function describeLoad({ fromDisk, cost }: Source<Loadable>): string {
   return fromDisk ? "Load it again" : `Load the model (${cost})`;
 }
 
-function describe(state: ModelState, { source, wasKept }: Model<Loadable>): string {
+/** What the model does, in a sentence. */
+export function describe(state: ModelState, { source, wasKept }: Model<Loadable>): string {
   switch (state.phase) {
     case "checking":
       return "Looking whether the model is already here…";
