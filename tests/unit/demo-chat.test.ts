@@ -295,13 +295,16 @@ describe("Talk", () => {
     expect(model.failures).toEqual([]);
   });
 
-  it("forgets what went wrong once another model is there", async () => {
+  it("forgets what went wrong, and how fast it was, once another model is there", async () => {
     const { model, talk } = setUp();
+    await talk.send("x y");
+    expect(talk.speed).toBe(100);
     model.behaviour.failWith = failure("worker");
     await talk.send("a b");
     expect(talk.state.phase).toBe("failed");
     await model.load();
     expect(talk.state.phase).toBe("idle");
+    expect(talk.speed).toBeNull();
   });
 
   it.each([

@@ -41,6 +41,7 @@ export class Talk extends EventTarget {
     model.addEventListener("change", () => {
       if (model.current === known) return;
       known = model.current;
+      this.#speed = null;
       if (known === null) this.#readings.forget();
       // What went wrong with another model is over.
       else if (this.#state.phase === "failed") this.#become({ phase: "idle" });
