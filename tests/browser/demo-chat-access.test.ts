@@ -144,18 +144,12 @@ describe.skipIf(!hasChromium)("the chat page for everyone", () => {
     await chat.say("x ".repeat(6000));
     await chat.talk("failed");
     await chat.page.click("#new-chat");
-    await chat.page.evaluate(() => {
-      localStorage.setItem(
-        "inglenook-chat",
-        JSON.stringify([
-          { role: "user", content: "A question" },
-          { role: "assistant", content: "Use **this**, or `that`:\n\n```js\nlet a;\n```\nDone." },
-          { role: "user", content: "One that was stopped" },
-          { role: "user", content: "The last one" },
-        ]),
-      );
-    });
-    await chat.page.reload();
+    await chat.comeBack([
+      { role: "user", content: "A question" },
+      { role: "assistant", content: "Use **this**, or `that`:\n\n```js\nlet a;\n```\nDone." },
+      { role: "user", content: "One that was stopped" },
+      { role: "user", content: "The last one" },
+    ]);
     expect(await chat.words()).toHaveLength(4);
     await chat.page.evaluate(() => {
       for (const hidden of document.querySelectorAll("main [hidden]")) hidden.removeAttribute("hidden");

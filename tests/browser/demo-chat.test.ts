@@ -106,6 +106,25 @@ describe.skipIf(!hasChromium)("a conversation on the chat page", () => {
     expect((await chat.words()).slice(0, 2)).toEqual(before);
   });
 
+  it("reads a long conversation once, also for another answer", async () => {
+    await chat.comeBack([
+      { role: "user", content: "What do you see? ".repeat(15) },
+      { role: "assistant", content: "The sea, and the sky above it. ".repeat(10) },
+    ]);
+    await chat.openFile(TINY);
+    await chat.ask("And now?");
+    const [{ promptTokens = 0, reusedTokens = 0 } = {}, ...others] = await chat.readings();
+    expect([others, reusedTokens]).toEqual([[], 0]);
+    expect(promptTokens).toBeGreaterThan(200);
+    await chat.ask("And then?");
+    await chat.mark("#log > li:last-child");
+    await chat.page.click("#log .regenerate:visible");
+    await chat.page.waitForSelector("#log > li:last-child:not([data-writing], [data-marked])");
+    const again = await chat.readings();
+    expect(again).toHaveLength(2);
+    for (const reading of again) expect(reading.reusedTokens).toBeGreaterThanOrEqual(promptTokens - 4);
+  });
+
   it.each(["#new-chat", "#erase"])("begins anew with %s, and keeps nothing of what was", async (button) => {
     await chat.ask("Hello");
     await chat.page.click(button);

@@ -12,20 +12,37 @@ const SMOL_FILE = `${SMOL}/SmolLM2-135M-Instruct.Q4_1.gguf`;
 export const OWN = join(ROOT, "models/weights", SMOL_FILE);
 export const OWN_PATH = `/models/${SMOL_FILE}`;
 
-/** What the page's own script finds there: what was asked of workers, and the workers themselves. */
+// What is noted in the page: what was asked of workers, the workers themselves, and what they say of their reading.
 declare global {
   var asked: string[];
   var workers: Worker[];
+  var readings: Reading[];
 }
 
-/** Notes what is asked of the package's workers, and by whom; nothing of the page is changed by it. */
+/** Of a conversation that was answered: its tokens, and how many of them the model had read before. */
+export interface Reading {
+  promptTokens: number;
+  reusedTokens: number;
+}
+
+/** Notes what passes between the page and the package's workers; nothing of the page is changed by it. */
 function watchWorkers(): void {
   globalThis.asked = [];
   globalThis.workers = [];
+  globalThis.readings = [];
+  const listen = (worker: Worker) => {
+    globalThis.workers.push(worker);
+    worker.addEventListener("message", ({ data }: MessageEvent<{ result?: Partial<Reading> }>) => {
+      const { promptTokens, reusedTokens } = data.result ?? {};
+      if (promptTokens !== undefined && reusedTokens !== undefined) {
+        globalThis.readings.push({ promptTokens, reusedTokens });
+      }
+    });
+  };
   const { postMessage } = Worker.prototype;
   Worker.prototype.postMessage = function (this: Worker, message: { kind: string }, ...rest: unknown[]) {
     globalThis.asked.push(message.kind);
-    if (!globalThis.workers.includes(this)) globalThis.workers.push(this);
+    if (!globalThis.workers.includes(this)) listen(this);
     return Reflect.apply(postMessage, this, [message, ...rest]);
   };
 }
@@ -56,6 +73,12 @@ export class ChatPage {
   /** Waits until the talk is in this phase. */
   async talk(phase: string): Promise<void> {
     await this.page.waitForSelector(`body[data-talk="${phase}"]`, { state: "attached", timeout: 60_000 });
+  }
+
+  /** Comes back to the page with this conversation kept from before. */
+  async comeBack(turns: readonly { role: "user" | "assistant"; content: string }[]): Promise<void> {
+    await this.page.evaluate((text) => localStorage.setItem("inglenook-chat", text), JSON.stringify(turns));
+    await this.page.reload();
   }
 
   async openFile(path: string): Promise<void> {
@@ -101,6 +124,21 @@ export class ChatPage {
     await this.talk("idle");
   }
 
+  /** Says something and waits for the beginning of an answer, which is stopped there if it has not ended yet. */
+  async askBriefly(text: string): Promise<void> {
+    const before = (await this.words()).length;
+    await this.say(text);
+    await this.page.waitForFunction(
+      (count) =>
+        document.querySelectorAll("#log > li").length === count &&
+        document.querySelector("#log > li:last-child .turn-words")?.textContent !== "",
+      before + 2,
+      { timeout: 60_000 },
+    );
+    await this.page.keyboard.press("Escape");
+    await this.talk("idle");
+  }
+
   /** The messages as they are read, without what is around them. */
   words(): Promise<string[]> {
     return this.page.locator("#log > li:not([data-writing]) .turn-words").allTextContents();
@@ -113,6 +151,11 @@ export class ChatPage {
   /** How many answers the model was asked for since the page was opened. */
   prompts(): Promise<number> {
     return this.page.evaluate(() => globalThis.asked.filter((kind) => kind === "chat-prompt").length);
+  }
+
+  /** How the conversation was read since this was last asked. */
+  readings(): Promise<Reading[]> {
+    return this.page.evaluate(() => globalThis.readings.splice(0));
   }
 
   /** The conversation that the browser keeps. */
