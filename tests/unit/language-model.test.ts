@@ -522,6 +522,21 @@ describe("context", () => {
     expect(session.contextUsage).toBe(3);
   });
 
+  it("measures against the conversation as it was when asked", async () => {
+    const session = await LanguageModel.create();
+    let count = () => {};
+    chat.intercept = (worker, { id, kind }) => {
+      count = () => worker.say({ id, kind: "done", result: 3 });
+      return kind === "chat-count";
+    };
+    const measured = session.measureContextUsage("one two");
+    await vi.waitFor(() => expect(chat.kinds()).toContain("chat-count"));
+    const answer = count;
+    await session.prompt("three four five");
+    answer();
+    expect(await measured).toBe(3);
+  });
+
   it("leaves out the oldest messages that are not initial, says so, and does not take them back", async () => {
     const session = await LanguageModel.create({
       initialPrompts: [

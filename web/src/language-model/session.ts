@@ -116,9 +116,10 @@ export class Session extends LanguageModel {
     return this.#operate([options.signal], async (signal) => {
       requireNoConstraint(options);
       const prompt = canonicalPrompt(input);
-      const all = [...this.#messages, ...wholeMessages(prompt)];
+      // Both as they are now: an answer that is under way may end while the worker counts.
+      const [before, all] = [this.#usage, [...this.#messages, ...wholeMessages(prompt)]];
       const count = await this.#setup.engine.count(all, prompt.prefix === undefined, signal);
-      return Math.max(0, count - this.#usage);
+      return Math.max(0, count - before);
     });
   }
 
