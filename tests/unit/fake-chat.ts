@@ -69,7 +69,7 @@ export class FakeChat {
       const text = i === 0 ? word : ` ${word}`;
       worker.say({ id, kind: "progress", progress: { text, tokens: i + 1 } });
     });
-    const result = finish({
+    const result = finished({
       reason: options.generate ? "end" : "appended",
       promptTokens: tokensOf(messages),
       generatedTokens: words.length,
@@ -78,7 +78,8 @@ export class FakeChat {
   }
 }
 
-const finish = (some: Partial<ChatFinish> = {}): ChatFinish => ({
+/** How an answer ended. */
+export const finished = (some: Partial<ChatFinish> = {}): ChatFinish => ({
   reason: "end",
   promptTokens: 1,
   reusedTokens: 0,

@@ -1,7 +1,7 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { install, LanguageModel } from "../../web/src/language-model.js";
 import { FakeCaches } from "./fake-caches.js";
-import { FakeChat } from "./fake-chat.js";
+import { FakeChat, finished } from "./fake-chat.js";
 import { FakeWorker } from "./fake-worker.js";
 
 let chat: FakeChat;
@@ -483,6 +483,30 @@ describe("promptStreaming", () => {
     expect(session.contextUsage).toBe(0);
   });
 
+  it("may be cancelled at the moment when the answer is over", async () => {
+    const session = await LanguageModel.create();
+    const rejected = vi.fn();
+    process.on("unhandledRejection", rejected);
+    for (let moment = 0; moment < 20; moment++) {
+      let finish = () => {};
+      chat.intercept = (worker, { id, kind }) => {
+        finish = () => worker.say({ id, kind: "done", result: finished() });
+        return kind === "chat-prompt";
+      };
+      const stream = session.promptStreaming("a");
+      await vi.waitFor(() =>
+        expect(chat.kinds().filter((kind) => kind === "chat-prompt")).toHaveLength(moment + 1),
+      );
+      await null;
+      finish();
+      for (let left = moment; left > 0; left--) await null;
+      await stream.cancel();
+    }
+    await new Promise((resolve) => setTimeout(resolve));
+    process.off("unhandledRejection", rejected);
+    expect(rejected).not.toHaveBeenCalled();
+  });
+
   it("stops the model when the stream is cancelled, and takes the turn back", async () => {
     const release = hold();
     const session = await LanguageModel.create();
@@ -493,6 +517,53 @@ describe("promptStreaming", () => {
     release();
     expect(await session.prompt("b")).toBe("B");
     expect(chat.conversations.at(-1)).toBe("user: b");
+  });
+});
+
+describe("promptStreaming where streams cannot be iterated", () => {
+  const native = Object.getOwnPropertyDescriptor(ReadableStream.prototype, Symbol.asyncIterator);
+
+  beforeEach(() => {
+    Reflect.deleteProperty(ReadableStream.prototype, Symbol.asyncIterator);
+  });
+
+  afterEach(() => {
+    Object.defineProperty(ReadableStream.prototype, Symbol.asyncIterator, native ?? {});
+  });
+
+  it("can be iterated all the same, and is closed and free afterwards", async () => {
+    const session = await LanguageModel.create();
+    const stream = session.promptStreaming("one two three");
+    expect(await collect(stream)).toEqual(["ONE", " TWO", " THREE"]);
+    expect(stream.locked).toBe(false);
+    expect(await collect(stream)).toEqual([]);
+  });
+
+  it("fails in the loop when aborted", async () => {
+    const session = await LanguageModel.create();
+    chat.intercept = (_, { kind }) => kind === "chat-prompt";
+    const controller = new AbortController();
+    const collecting = collect(session.promptStreaming("a", { signal: controller.signal }));
+    controller.abort();
+    await expect(collecting).rejects.toMatchObject(aborted);
+  });
+
+  it("is cancelled by who leaves the loop", async () => {
+    const session = await LanguageModel.create();
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind === "chat-prompt") {
+        worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+      }
+      return kind === "chat-prompt";
+    };
+    const seen: string[] = [];
+    for await (const text of session.promptStreaming("a")) {
+      seen.push(text);
+      break;
+    }
+    expect(seen).toEqual(["half"]);
+    expect(chat.kinds().at(-1)).toBe("abort");
+    expect(session.contextUsage).toBe(0);
   });
 });
 

@@ -12,6 +12,7 @@ import type { ChatEngine } from "./engine.js";
 import { inSpecWords } from "./exceptions.js";
 import { type CanonicalPrompt, canonicalPrompt, misplacedSystem, wholeMessages } from "./prompt.js";
 import { follow } from "./signals.js";
+import { iterable } from "./stream.js";
 
 /** What a session and its clones have in common. */
 export interface SessionSetup {
@@ -91,15 +92,17 @@ export class Session extends LanguageModel {
     this.#life.signal.throwIfAborted();
     options.signal?.throwIfAborted();
     const cancel = new AbortController();
-    return new ReadableStream({
+    const stream = new ReadableStream<string>({
       start: (stream) => {
         this.#answer(input, options, [options.signal, cancel.signal], (text) => stream.enqueue(text)).then(
-          () => stream.close(),
+          // A stream that was cancelled just after the last token is closed.
+          () => cancel.signal.aborted || stream.close(),
           (error) => stream.error(error),
         );
       },
       cancel: () => cancel.abort(),
     });
+    return iterable(stream);
   }
 
   async append(input: LanguageModelPrompt, { signal }: LanguageModelAppendOptions = {}): Promise<void> {
