@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { install, LanguageModel } from "../../web/src/language-model.js";
 import { FakeCaches } from "./fake-caches.js";
@@ -210,6 +211,41 @@ describe("LanguageModel.create", () => {
     controller.abort();
     await expect(creation).rejects.toMatchObject(aborted);
     expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+
+  it.each([
+    ["chat-load", { device: "cpu", fallback: null, contextWindow: 100 }],
+    ["chat-prompt", finished()],
+  ] as const)("leaves no session when aborted just after the answer to %s", async (last, result) => {
+    const initialPrompts = last === "chat-prompt" ? [{ role: "user", content: "a" } as const] : [];
+    for (let moment = 0; moment < 20; moment++) {
+      FakeWorker.reset();
+      chat = new FakeChat();
+      const controller = new AbortController();
+      chat.intercept = (worker, { id, kind }) => {
+        if (kind !== last) return false;
+        worker.say({ id, kind: "done", result });
+        let left = moment;
+        const wait = () => void (left-- > 0 ? queueMicrotask(wait) : controller.abort());
+        wait();
+        return true;
+      };
+      const creation = LanguageModel.create({ initialPrompts, signal: controller.signal });
+      const session = await creation.catch((error) => {
+        expect(error).toMatchObject(aborted);
+        return undefined;
+      });
+      await session?.prompt("a").catch((error) => expect(error).toMatchObject(aborted));
+      expect(FakeWorker.started[0]?.terminated).toBe(true);
+    }
+  });
+
+  it("is not held by a signal that outlives it", async () => {
+    const { signal } = new AbortController();
+    const session = await LanguageModel.create({ signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    session.destroy();
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   it("destroys the session when its signal is aborted later", async () => {
@@ -776,6 +812,26 @@ describe("when the GPU fails", () => {
     await vi.waitFor(() => expect(FakeWorker.started).toHaveLength(2));
     session.destroy();
     await expect(pending).rejects.toMatchObject(aborted);
+    expect(FakeWorker.started.map(({ terminated }) => terminated)).toEqual([true, true]);
+  });
+});
+
+describe("when the GPU fails and the session ends", () => {
+  it("leaves no worker, even if the new one is ready at that moment", async () => {
+    chat.loaded = { device: "webgpu", fallback: null, contextWindow: 100 };
+    const session = await LanguageModel.create();
+    let ready = () => {};
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind === "chat-prompt") worker.say({ kind: "died", error: { code: "gpu-lost", message: "Lost." } });
+      ready = () => worker.say({ id, kind: "done", result: { ...chat.loaded, device: "cpu" } });
+      return true;
+    };
+    const pending = session.prompt("one");
+    await vi.waitFor(() => expect(chat.kinds(1)).toEqual(["chat-load"]));
+    ready();
+    session.destroy();
+    await expect(pending).rejects.toMatchObject(aborted);
+    await new Promise((resolve) => setTimeout(resolve));
     expect(FakeWorker.started.map(({ terminated }) => terminated)).toEqual([true, true]);
   });
 });

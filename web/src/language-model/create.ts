@@ -41,11 +41,13 @@ export async function create(options: LanguageModelCreateOptions = {}): Promise<
     const { session, initial } = await load(options);
     try {
       if (initial.length > 0) await session.append(initial, { signal });
+      // An abort may have come when there was nothing left to stop.
+      signal?.throwIfAborted();
     } catch (error) {
       session.destroy();
       throw error;
     }
-    signal?.addEventListener("abort", () => session.endWith(signal.reason));
+    if (signal) session.endWith(signal);
     return session;
   } catch (error) {
     throw inSpecWords(error, "OperationError");

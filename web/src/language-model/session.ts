@@ -134,11 +134,16 @@ export class Session extends LanguageModel {
   }
 
   destroy(): void {
-    this.endWith(new DOMException("The session was destroyed.", "AbortError"));
+    this.#end(new DOMException("The session was destroyed.", "AbortError"));
   }
 
-  /** Ends the session; pending and later calls reject with `reason`. */
-  endWith(reason: unknown): void {
+  /** Ends the session when `signal` is aborted, which forgets a session that has ended. */
+  endWith(signal: AbortSignal): void {
+    signal.addEventListener("abort", () => this.#end(signal.reason), { signal: this.#life.signal });
+  }
+
+  /** Pending and later calls reject with `reason`. */
+  #end(reason: unknown): void {
     if (this.#life.signal.aborted) return;
     this.#life.abort(reason);
     this.#setup.engine.removeEventListener("devicechange", this.#onDeviceChange);
