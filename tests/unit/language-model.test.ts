@@ -665,11 +665,81 @@ describe("context", () => {
     await expect(session.prompt("three")).rejects.toMatchObject({ code: "internal" });
     chat.intercept = () => false;
     expect(events).toEqual(["listener contextoverflow", "handler contextoverflow"]);
+    expect(session.contextUsage).toBe(3 + 2 + 2 + 2);
     await session.prompt("four");
     expect(chat.prompts.at(-1)?.keep).toBe(2);
     expect(chat.conversations.at(-1)).toBe(
       "system: Be brief. | user: first | user: two | assistant: TWO | user: four",
     );
+  });
+});
+
+describe("context that overflows", () => {
+  /** Has the worker leave messages out of every prompt, and then answer it, unless `hang`. */
+  const overflow = (dropped: number, hang = false) => {
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind !== "chat-prompt") return false;
+      worker.say({ id, kind: "progress", progress: { dropped } });
+      return hang;
+    };
+  };
+
+  const overflowOf = (session: LanguageModel) =>
+    new Promise((resolve) => session.addEventListener("contextoverflow", resolve));
+
+  it("leaves out of the old messages first, then of the new ones", async () => {
+    const session = await LanguageModel.create({ initialPrompts: [{ role: "system", content: "Rhyme." }] });
+    await session.append("old");
+    overflow(3);
+    const last = { role: "user", content: "last" } as const;
+    await session.append([{ role: "user", content: "new" }, { role: "assistant", content: "said" }, last]);
+    overflow(0);
+    await session.prompt("next");
+    expect(chat.conversations.at(-1)).toBe("system: Rhyme. | user: last | user: next");
+  });
+
+  it("leaves out of the first prompt of a session, and never its system message", async () => {
+    const session = await LanguageModel.create();
+    overflow(1);
+    await session.append([
+      { role: "system", content: "Rhyme." },
+      { role: "user", content: "one" },
+      { role: "user", content: "two" },
+    ]);
+    overflow(0);
+    await session.prompt("next");
+    expect(chat.conversations.at(-1)).toBe("system: Rhyme. | user: two | user: next");
+  });
+
+  it("counts anew what is left when the prompt that overflowed is aborted", async () => {
+    const session = await LanguageModel.create();
+    await session.append("one");
+    await session.append("two words");
+    expect(session.contextUsage).toBe(5);
+    for (const usage of [3, 0]) {
+      overflow(1, true);
+      const controller = new AbortController();
+      const prompting = session.prompt("three", { signal: controller.signal });
+      await overflowOf(session);
+      controller.abort();
+      await expect(prompting).rejects.toMatchObject(aborted);
+      await vi.waitFor(() => expect(session.contextUsage).toBe(usage));
+    }
+    chat.intercept = () => false;
+    expect(await session.prompt("four")).toBe("FOUR");
+    expect(chat.conversations.at(-1)).toBe("user: four");
+  });
+
+  it("may be destroyed before it is counted", async () => {
+    const session = await LanguageModel.create();
+    await session.append("one");
+    await session.append("two");
+    overflow(1, true);
+    const prompting = session.prompt("three");
+    await overflowOf(session);
+    session.destroy();
+    await expect(prompting).rejects.toMatchObject(aborted);
+    expect(session.contextUsage).toBe(4);
   });
 });
 

@@ -108,8 +108,9 @@ export type LanguageModelMetrics = Readonly<ChatFinish>;
  * A conversation with a language model, as the Prompt API of the W3C's Web Machine Learning group has it
  * (https://webmachinelearning.github.io/prompt-api/), with a model of the application's choice.
  *
- * Calls of one session are done one after the other; sessions take turns. A call that fails or is aborted leaves
- * the conversation as it was.
+ * Prompts and appends of one session are done one after the other, sessions take turns; `clone` and
+ * `measureContextUsage` do not wait, and take the conversation as it is. A call that fails or is aborted leaves it as it
+ * was, but for the oldest messages that were left out to make room.
  *
  * Errors have the names that the specification gives them. Beyond validation and aborts they are
  * `InglenookError`s, with a `code`.

@@ -199,10 +199,11 @@ export class Session extends LanguageModel {
   ): Promise<void> {
     const { engine, keep, sampling } = this.#setup;
     if (this.#messages.length > 0 && messages[0]?.role === "system") throw misplacedSystem();
-    let answer = prefix ?? "";
-    const finish = await engine.take({
+    const before = this.#messages;
+    let [added, answer] = [messages, prefix ?? ""];
+    const turn = engine.take({
       session: this.#number,
-      messages: () => [...this.#messages, ...messages],
+      messages: () => [...this.#messages, ...added],
       keep,
       options: generate ? { seed: randomSeed(), ...sampling, generate, prefix } : { generate },
       signal,
@@ -210,20 +211,43 @@ export class Session extends LanguageModel {
         answer += text;
         onText(text);
       },
-      onDropped: (count) => this.#drop(count),
+      onDropped: (count) => {
+        added = this.#drop(count, added);
+      },
+    });
+    const finish = await turn.catch(async (error) => {
+      if (this.#messages !== before) await this.#recount();
+      throw error;
     });
     const made: ChatMessage[] = generate ? [{ role: "assistant", content: answer }] : [];
-    this.#messages = [...this.#messages, ...messages, ...made];
+    this.#messages = [...this.#messages, ...added, ...made];
     this.#usage = finish.promptTokens + finish.generatedTokens;
     if (generate) this.#metrics = finish;
   }
 
-  /** Leaves out the oldest messages that may be. They do not come back, even if what they made room for fails. */
-  #drop(count: number): void {
+  /**
+   * Leaves out the oldest messages that may be, of the conversation and then of what is `added` to it; the result is
+   * what is left of that. They do not come back, even if what they made room for fails.
+   */
+  #drop(count: number, added: ChatMessage[]): ChatMessage[] {
     const { keep } = this.#setup;
-    let left = count;
-    this.#messages = this.#messages.filter(({ role }, i) => i < keep || role === "system" || left-- <= 0);
+    const others = [...this.#messages, ...added].filter(({ role }, i) => i >= keep && role !== "system");
+    const gone = new Set(others.slice(0, count));
+    const stays = (message: ChatMessage) => !gone.has(message);
+    this.#messages = this.#messages.filter(stays);
     this.#fire("contextoverflow");
+    return added.filter(stays);
+  }
+
+  /** Counts the tokens of a conversation that has only become shorter. */
+  async #recount(): Promise<void> {
+    const messages = this.#messages;
+    try {
+      const { engine } = this.#setup;
+      this.#usage = messages.length && (await engine.count(messages, false, this.#life.signal));
+    } catch {
+      // The session has ended, or its worker: the next prompt says so.
+    }
   }
 
   #fire(type: "contextoverflow" | "devicechange"): void {
