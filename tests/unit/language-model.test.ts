@@ -38,6 +38,11 @@ function hold(): () => void {
 const aborted = { name: "AbortError" };
 
 describe("LanguageModel.create", () => {
+  it("is the one way to a session", () => {
+    const Constructor = LanguageModel as unknown as new () => LanguageModel;
+    expect(() => new Constructor()).toThrow(new TypeError("Illegal constructor"));
+  });
+
   it("loads the default model from models/ beside the page", async () => {
     const session = await LanguageModel.create();
     expect(FakeWorker.started[0]?.received[0]).toMatchObject({
@@ -664,7 +669,7 @@ describe("context", () => {
     };
     await expect(session.prompt("three")).rejects.toMatchObject({ code: "internal" });
     chat.intercept = () => false;
-    expect(events).toEqual(["listener contextoverflow", "handler contextoverflow"]);
+    expect(events).toEqual(["handler contextoverflow", "listener contextoverflow"]);
     expect(session.contextUsage).toBe(3 + 2 + 2 + 2);
     await session.prompt("four");
     expect(chat.prompts.at(-1)?.keep).toBe(2);

@@ -1,4 +1,5 @@
 import type { Availability } from "./embedder.js";
+import { addEventHandler } from "./event-handler.js";
 import type { ModelManifest } from "./manifest.js";
 import type { CreateMonitor } from "./monitor.js";
 import type { ChatFinish, DeviceChoice, DeviceKind, Fallback } from "./worker/protocol.js";
@@ -136,9 +137,17 @@ export abstract class LanguageModel extends EventTarget {
   }
 
   /** Called, as are listeners of `contextoverflow`, when the oldest messages are left out to make room. */
-  oncontextoverflow: ((event: Event) => void) | null = null;
+  declare oncontextoverflow: ((event: Event) => void) | null;
   /** Called, as are listeners of `devicechange`, after the model has moved from the GPU to the CPU. */
-  ondevicechange: ((event: Event) => void) | null = null;
+  declare ondevicechange: ((event: Event) => void) | null;
+
+  /** Sessions come from {@link LanguageModel.create}. @throws `TypeError` when called as it is */
+  constructor() {
+    if (new.target === LanguageModel) throw new TypeError("Illegal constructor");
+    super();
+    addEventHandler(this, "contextoverflow");
+    addEventHandler(this, "devicechange");
+  }
 
   /** Tokens of the conversation so far. */
   abstract get contextUsage(): number;

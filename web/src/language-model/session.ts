@@ -29,7 +29,7 @@ export class Session extends LanguageModel {
   readonly #setup: SessionSetup;
   readonly #number: number;
   readonly #life = new AbortController();
-  readonly #onDeviceChange = () => this.#fire("devicechange");
+  readonly #onDeviceChange = () => this.dispatchEvent(new Event("devicechange"));
   #messages: ChatMessage[];
   #usage: number;
   #metrics: LanguageModelMetrics | null = null;
@@ -235,7 +235,7 @@ export class Session extends LanguageModel {
     const gone = new Set(others.slice(0, count));
     const stays = (message: ChatMessage) => !gone.has(message);
     this.#messages = this.#messages.filter(stays);
-    this.#fire("contextoverflow");
+    this.dispatchEvent(new Event("contextoverflow"));
     return added.filter(stays);
   }
 
@@ -248,12 +248,6 @@ export class Session extends LanguageModel {
     } catch {
       // The session has ended, or its worker: the next prompt says so.
     }
-  }
-
-  #fire(type: "contextoverflow" | "devicechange"): void {
-    const event = new Event(type);
-    this.dispatchEvent(event);
-    this[`on${type}`]?.(event);
   }
 }
 
