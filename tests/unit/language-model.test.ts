@@ -38,6 +38,17 @@ function hold(): () => void {
 const aborted = { name: "AbortError" };
 
 describe("LanguageModel.create", () => {
+  it("takes null for no options, and so does all that a session does", async () => {
+    const none = null as unknown as undefined;
+    expect(await LanguageModel.availability(none)).toBe("downloadable");
+    const session = await LanguageModel.create(none);
+    expect(await session.prompt("one", none)).toBe("ONE");
+    expect(await collect(session.promptStreaming("two", none))).toEqual(["TWO"]);
+    await session.append("three", none);
+    expect(await session.measureContextUsage("four", none)).toBe(2);
+    expect(await (await session.clone(none)).prompt("five")).toBe("FIVE");
+  });
+
   it("is the one way to a session", () => {
     const Constructor = LanguageModel as unknown as new () => LanguageModel;
     expect(() => new Constructor()).toThrow(new TypeError("Illegal constructor"));
@@ -138,6 +149,9 @@ describe("LanguageModel.create", () => {
     ["temperature", Number.NaN],
     ["temperature", -1],
     ["temperature", Number.POSITIVE_INFINITY],
+    ["temperature", 1e39],
+    ["presencePenalty", 1e39],
+    ["repetitionPenalty", 1e-39],
     ["topK", 1.5],
     ["topP", 2],
     ["minP", -0.1],
@@ -288,6 +302,7 @@ describe("LanguageModel.availability", () => {
     expect(await availability({ expectedInputs: [{ type: "image" }] })).toBe("unavailable");
     expect(await availability({ device: "webgpu" })).toBe("unavailable");
     await expect(availability({ model: "gpt-9" })).rejects.toMatchObject({ code: "unknown-model" });
+    await expect(availability({ device: "gpu" as "webgpu" })).rejects.toMatchObject({ name: "RangeError" });
   });
 
   it("knows what this page is downloading", async () => {

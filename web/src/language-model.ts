@@ -122,7 +122,7 @@ export abstract class LanguageModel extends EventTarget {
    * disk, `unavailable` when this browser cannot run it on that device or there is no such input or output.
    */
   static async availability(options?: LanguageModelCreateCoreOptions): Promise<Availability> {
-    return (await implementation()).availability(options);
+    return (await implementation()).availability(options ?? {});
   }
 
   /**
@@ -133,7 +133,7 @@ export abstract class LanguageModel extends EventTarget {
    *   `OperationError`, `TypeError` or `SyntaxError` for prompts that are none; the signal's reason when aborted
    */
   static async create(options?: LanguageModelCreateOptions): Promise<LanguageModel> {
-    return (await implementation()).create(options);
+    return (await implementation()).create(options ?? {});
   }
 
   /** Called, as are listeners of `contextoverflow`, when the oldest messages are left out to make room. */

@@ -21,8 +21,9 @@ import { identityOf, isAtHand, nameOf, sourceOf } from "./source.js";
 const creating = new Set<ChatSource>();
 
 /** See `LanguageModel.availability`. */
-export async function availability(options: LanguageModelCreateCoreOptions = {}): Promise<Availability> {
+export async function availability(options: LanguageModelCreateCoreOptions): Promise<Availability> {
   try {
+    checkDevice(options.device);
     const source = sourceOf(options);
     const supported = supportsText(options);
     if (!supported || !hasSimd() || (options.device === "webgpu" && (await probeGpu()))) return "unavailable";
@@ -35,7 +36,7 @@ export async function availability(options: LanguageModelCreateCoreOptions = {})
 }
 
 /** See `LanguageModel.create`. */
-export async function create(options: LanguageModelCreateOptions = {}): Promise<LanguageModel> {
+export async function create(options: LanguageModelCreateOptions): Promise<LanguageModel> {
   const { signal } = options;
   try {
     const { session, initial } = await load(options);

@@ -77,24 +77,22 @@ export class Session extends LanguageModel {
     return this.#metrics;
   }
 
-  async prompt(input: LanguageModelPrompt, options: LanguageModelPromptOptions = {}): Promise<string> {
+  async prompt(input: LanguageModelPrompt, options?: LanguageModelPromptOptions): Promise<string> {
     let answer = "";
-    await this.#answer(input, options, [options.signal], (text) => {
+    await this.#answer(input, options, [options?.signal], (text) => {
       answer += text;
     });
     return answer;
   }
 
-  promptStreaming(
-    input: LanguageModelPrompt,
-    options: LanguageModelPromptOptions = {},
-  ): ReadableStream<string> {
+  promptStreaming(input: LanguageModelPrompt, options?: LanguageModelPromptOptions): ReadableStream<string> {
     this.#life.signal.throwIfAborted();
-    options.signal?.throwIfAborted();
+    options?.signal?.throwIfAborted();
     const cancel = new AbortController();
+    const signals = [options?.signal, cancel.signal];
     const stream = new ReadableStream<string>({
       start: (stream) => {
-        this.#answer(input, options, [options.signal, cancel.signal], (text) => stream.enqueue(text)).then(
+        this.#answer(input, options, signals, (text) => stream.enqueue(text)).then(
           // A stream that was cancelled just after the last token is closed.
           () => cancel.signal.aborted || stream.close(),
           (error) => stream.error(error),
@@ -105,8 +103,8 @@ export class Session extends LanguageModel {
     return iterable(stream);
   }
 
-  async append(input: LanguageModelPrompt, { signal }: LanguageModelAppendOptions = {}): Promise<void> {
-    await this.#operate([signal], (signal) => {
+  async append(input: LanguageModelPrompt, options?: LanguageModelAppendOptions): Promise<void> {
+    await this.#operate([options?.signal], (signal) => {
       const messages = wholeMessages(canonicalPrompt(input));
       return this.#inTurn(signal, () => this.#take({ messages, prefix: undefined }, false, signal, () => {}));
     });
@@ -114,9 +112,9 @@ export class Session extends LanguageModel {
 
   async measureContextUsage(
     input: LanguageModelPrompt,
-    options: LanguageModelPromptOptions = {},
+    options?: LanguageModelPromptOptions,
   ): Promise<number> {
-    return this.#operate([options.signal], async (signal) => {
+    return this.#operate([options?.signal], async (signal) => {
       requireNoConstraint(options);
       const prompt = canonicalPrompt(input);
       // Both as they are now: an answer that is under way may end while the worker counts.
@@ -126,8 +124,8 @@ export class Session extends LanguageModel {
     });
   }
 
-  async clone({ signal }: LanguageModelAppendOptions = {}): Promise<LanguageModel> {
-    return this.#operate([signal], async () => {
+  async clone(options?: LanguageModelAppendOptions): Promise<LanguageModel> {
+    return this.#operate([options?.signal], async () => {
       const number = this.#setup.engine.open(this.#number);
       return new Session(this.#setup, number, [...this.#messages], this.#usage);
     });
@@ -153,7 +151,7 @@ export class Session extends LanguageModel {
   /** Answers `input`, in turn. */
   #answer(
     input: LanguageModelPrompt,
-    options: LanguageModelPromptOptions,
+    options: LanguageModelPromptOptions | undefined,
     signals: (AbortSignal | undefined)[],
     onText: (text: string) => void,
   ): Promise<void> {
@@ -255,14 +253,11 @@ function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] as number;
 }
 
-function requireNoConstraint({
-  responseConstraint,
-  omitResponseConstraintInput,
-}: LanguageModelPromptOptions): void {
-  if (responseConstraint) {
+function requireNoConstraint(options: LanguageModelPromptOptions | undefined): void {
+  if (options?.responseConstraint) {
     throw new DOMException("There is no responseConstraint yet.", "NotSupportedError");
   }
-  if (omitResponseConstraintInput) {
+  if (options?.omitResponseConstraintInput) {
     throw new TypeError("omitResponseConstraintInput goes with a responseConstraint.");
   }
 }
