@@ -64,7 +64,7 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
           if (done) break;
           chunks.push(value);
         }
-        const { device, fallback, metrics } = session;
+        const { device, fallback, metrics, contextUsage } = session;
         const fromClone = await clone.prompt(messages);
         session.destroy();
         clone.destroy();
@@ -74,7 +74,8 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
           await outcomeOf(demanding.prompt(messages)),
         ];
         demanding.destroy();
-        return { before, changes, chunks, device, reason: fallback?.reason, metrics, fromClone, demanded };
+        const reason = fallback?.reason;
+        return { before, changes, chunks, device, reason, metrics, contextUsage, fromClone, demanded };
       },
       [model, chat?.messages ?? [], chat?.tokens ?? 0] as const,
     );
@@ -82,6 +83,10 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
     expect(found.fromClone).toBe(chat?.answer);
     expect(found.chunks.length).toBeGreaterThan(1);
     expect(found.metrics?.generatedTokens).toBe(chat?.tokens);
+    // What was said on the GPU is read on the CPU as text, which may be fewer tokens, and is counted once.
+    const tokens = (chat?.promptTokens ?? 0) + (chat?.tokens ?? 0);
+    expect(found.contextUsage).toBeLessThanOrEqual(tokens);
+    expect(found.contextUsage).toBeGreaterThan(tokens - 3);
     for (const outcome of found.demanded) expect(outcome).toMatchObject({ ok: false, code });
     expect(await workersLeft(site.opened.page)).toBe(0);
   });

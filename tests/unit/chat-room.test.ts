@@ -81,9 +81,9 @@ describe("ChatRoom", () => {
     const fake = new FakeEngine();
     const progress: ChatProgress[] = [];
     const result = await new ChatRoom(fake.engine).prompt(1, prompt(0, "hi"), (p) => progress.push(p));
-    expect(progress).toEqual([
-      { text: "a", tokens: 1 },
-      { text: "b", tokens: 3 },
+    expect(progress).toMatchObject([
+      { text: "a", tokens: 1, times: { decodeMs: 0 } },
+      { text: "b", tokens: 3, times: { firstTokenMs: result.firstTokenMs, prefillMs: result.prefillMs } },
     ]);
     expect(result).toMatchObject({ reason: "end", promptTokens: 3, reusedTokens: 1, generatedTokens: 3 });
     for (const ms of [result.firstTokenMs, result.prefillMs, result.decodeMs])

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { install, LanguageModel } from "../../web/src/language-model.js";
 import { FakeCaches } from "./fake-caches.js";
-import { FakeChat, finished } from "./fake-chat.js";
+import { FakeChat, finished, said } from "./fake-chat.js";
 import { FakeWorker } from "./fake-worker.js";
 
 let chat: FakeChat;
@@ -461,7 +461,7 @@ describe("prompt", () => {
     await session.prompt("one");
     chat.intercept = (worker, { id, kind }) => {
       if (kind !== "chat-prompt") return false;
-      worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+      worker.say({ id, kind: "progress", progress: said("half") });
       worker.say({ id, kind: "failed", error: { code: "internal", message: "No." } });
       return true;
     };
@@ -527,7 +527,7 @@ describe("promptStreaming", () => {
     );
     chat.intercept = (worker, { id, kind }) => {
       if (kind === "chat-prompt") {
-        worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+        worker.say({ id, kind: "progress", progress: said("half") });
       }
       return kind === "chat-prompt";
     };
@@ -608,7 +608,7 @@ describe("promptStreaming where streams cannot be iterated", () => {
     const session = await LanguageModel.create();
     chat.intercept = (worker, { id, kind }) => {
       if (kind === "chat-prompt") {
-        worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+        worker.say({ id, kind: "progress", progress: said("half") });
       }
       return kind === "chat-prompt";
     };
@@ -832,7 +832,7 @@ describe("when the GPU fails", () => {
     chat.loaded = { device: "webgpu", fallback: null, contextWindow: 100 };
   };
   /** The first worker dies at its second prompt, after saying some of the answer; the second is on the CPU. */
-  const loseGpu = (said: string[]) => {
+  const loseGpu = (texts: string[]) => {
     let prompts = 0;
     chat.intercept = (worker, { id, kind }) => {
       if (worker !== FakeWorker.started[0]) {
@@ -840,8 +840,8 @@ describe("when the GPU fails", () => {
         return false;
       }
       if (kind !== "chat-prompt" || ++prompts < 2) return false;
-      said.forEach((text, i) => {
-        worker.say({ id, kind: "progress", progress: { text, tokens: i + 1 } });
+      texts.forEach((text, i) => {
+        worker.say({ id, kind: "progress", progress: said(text, i + 1) });
       });
       worker.say({ kind: "died", error: { code: "gpu-lost", message: "Lost." } });
       return true;
@@ -855,19 +855,29 @@ describe("when the GPU fails", () => {
     const changes = vi.fn();
     session.ondevicechange = changes;
     clone.addEventListener("devicechange", changes);
-    loseGpu(["Say", "ing"]);
+    loseGpu(["Say", " it"]);
     await session.prompt("one");
-    expect(await collect(session.promptStreaming("two"))).toEqual(["Say", "ing", "TWO"]);
-    expect(chat.prompts.at(-1)?.options).toMatchObject({ prefix: "Saying", maxTokens: 8 });
+    expect(await collect(session.promptStreaming("two"))).toEqual(["Say", " it", "TWO"]);
+    expect(chat.prompts.at(-1)?.options).toMatchObject({ prefix: "Say it", maxTokens: 8 });
     expect(session).toMatchObject({ device: "cpu", fallback: { reason: "device-lost" } });
-    expect(session.metrics?.generatedTokens).toBe(3);
     expect(changes).toHaveBeenCalledTimes(2);
     await session.prompt("three");
     expect(chat.conversations.at(-1)).toBe(
-      "user: one | assistant: ONE | user: two | assistant: SayingTWO | user: three",
+      "user: one | assistant: ONE | user: two | assistant: Say itTWO | user: three",
     );
     expect(await clone.prompt("four")).toBe("FOUR");
     expect(FakeWorker.started).toHaveLength(2);
+  });
+
+  it("counts what was said before once, and adds the times up", async () => {
+    onGpu();
+    const session = await LanguageModel.create();
+    loseGpu(["Say", " it"]);
+    await session.prompt("one");
+    await session.prompt("two");
+    expect(session.metrics).toMatchObject({ promptTokens: 6, generatedTokens: 2 + 1 });
+    expect(session.metrics).toMatchObject({ firstTokenMs: 10, prefillMs: 5 + 1, decodeMs: 2 + 1 });
+    expect(session.contextUsage).toBe(6 + 3);
   });
 
   it("begins again where nothing was said, and keeps a prefix", async () => {

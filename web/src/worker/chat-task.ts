@@ -1,6 +1,6 @@
 import { type FaultyDevice, orFault } from "./gpu-fault.js";
 import type { Pace } from "./pace.js";
-import type { ChatFinish, ChatProgress, Requests } from "./protocol.js";
+import type { ChatFinish, ChatProgress, ChatTimes, Requests } from "./protocol.js";
 import type { Order, Task } from "./turns.js";
 import type { ChatJob, ChatModel, ChatSession, ChatStep } from "./wasm.js";
 
@@ -53,26 +53,26 @@ export class ChatTask implements Task<ChatFinish> {
     // A step that only reads has read a whole chunk.
     if (step.kind === "prefill") this.#pace.took(chunk, ms);
     if (step.kind === "text" && step.text && !order.cancelled) {
-      this.#onProgress({ text: step.text, tokens: step.tokens });
+      this.#onProgress({ text: step.text, tokens: step.tokens, times: this.#times() });
     }
     return step.kind === "done";
   }
 
   result(): ChatFinish {
     const { reason, promptTokens, reusedTokens, generatedTokens } = this.#finish as Finish;
-    return {
-      reason,
-      promptTokens,
-      reusedTokens,
-      generatedTokens,
-      firstTokenMs: this.#firstTokenMs ?? performance.now() - this.#arrivedAt,
-      prefillMs: this.#prefillMs,
-      decodeMs: this.#decodeMs,
-    };
+    return { reason, promptTokens, reusedTokens, generatedTokens, ...this.#times() };
   }
 
   release(): void {
     this.#job?.free();
+  }
+
+  #times(): ChatTimes {
+    return {
+      firstTokenMs: this.#firstTokenMs ?? performance.now() - this.#arrivedAt,
+      prefillMs: this.#prefillMs,
+      decodeMs: this.#decodeMs,
+    };
   }
 
   #plan(): ChatJob {
