@@ -12,7 +12,7 @@ export interface ChatEngine {
 
 type Finish = Extract<ChatStep, { kind: "done" }>;
 
-/** A conversation that is read and answered, one chunk of the prompt or one token at a step. */
+/** A conversation that is read and answered: at the first step it becomes tokens, then a chunk or one token a step. */
 export class ChatTask implements Task<ChatFinish> {
   readonly #engine: ChatEngine;
   readonly #pace: Pace;
@@ -43,8 +43,11 @@ export class ChatTask implements Task<ChatFinish> {
   }
 
   async step(order: Order): Promise<boolean> {
+    if (!this.#job) {
+      this.#job = this.#plan();
+      return false;
+    }
     const { device, model } = this.#engine;
-    this.#job ??= this.#plan();
     const { chunk } = this.#pace;
     const before = performance.now();
     const step = await orFault(device, this.#job.step(model, this.#session(), chunk));
