@@ -78,6 +78,10 @@ export class ChatTask implements Task<ChatFinish> {
     };
   }
 
+  /**
+   * Runs the template and the tokenizer, in one go: milliseconds for thousands of tokens. What is too long for the
+   * window is tried without its oldest messages, about as often as their number has binary digits.
+   */
   #plan(): ChatJob {
     const { messages, keep, options } = this.#params;
     const job = this.#engine.model.plan([...messages], { ...options, keep });
