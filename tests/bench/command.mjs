@@ -4,7 +4,7 @@ import { parseCase, SUITES } from "./suites.mjs";
 
 export const USAGE = `usage: npm run bench -- SUITE [options]
   SUITE              ${Object.keys(SUITES).join(" | ")}
-  --cases 16x1,…     tokens × batch; of chat: prefillTOKENS, decodeTOKENS
+  --cases 16x1,…     tokens × batch; of chat: prefillTOKENS, decodeTOKENS, abort
   --rounds N         samples for each case and library
   --libs a,b         libraries to run
   --no-load          leave out load time and memory

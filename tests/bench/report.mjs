@@ -7,6 +7,7 @@ const UNITS = {
   first_token_ms: "ms",
   tokens_per_s: "tokens/s",
   cpu_ms: "ms",
+  abort_ms: "ms",
   peak_rss_mb: "MB",
   download_mb: "MB",
 };

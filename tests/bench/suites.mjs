@@ -24,7 +24,7 @@ export const SUITES = {
     dtype: "Q4_1",
     threads: 1,
     libraries: ["inglenook", "wllama-2", "wllama-3"],
-    cases: ["prefill128", "prefill480", "decode128"],
+    cases: ["prefill128", "prefill480", "decode128", "abort"],
     rounds: 5,
   },
 };
@@ -53,11 +53,15 @@ function parseEmbedCase(name) {
   return { tokens: Number(tokens), batch: Number(batch) };
 }
 
+/** Tokens of the prompt in whose reading an abort comes. */
+const ABORTED_TOKENS = 480;
+
 function parseChatCase(name) {
+  if (name === "abort") return { phase: "abort", tokens: ABORTED_TOKENS };
   const [, phase, tokens] = /^(prefill|decode)(\d+)$/.exec(name) ?? [];
   const most = phase === "prefill" ? CONTEXT_WINDOW - 64 : 256;
   if (!(tokens >= 32 && tokens <= most)) {
-    throw new Error(`case ${name}: wanted prefillTOKENS (32 to 960) or decodeTOKENS (32 to 256)`);
+    throw new Error(`case ${name}: wanted prefillTOKENS (32 to 960), decodeTOKENS (32 to 256) or abort`);
   }
   return { phase, tokens: Number(tokens) };
 }

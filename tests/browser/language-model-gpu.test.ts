@@ -47,7 +47,9 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
     ["has an error", faults.ERROR_DURING_CHAT, "gpu-error", "gpu-error"],
   ])("goes on, on the CPU, when the GPU %s in the middle of an answer", async (_, prelude, reason, code) => {
     site.server.setPrelude(prelude);
-    const [chat] = CHATS;
+    // Its answer begins with whole characters: what was said is the same tokens when it is read.
+    const chat = tinyChats("model-q4_1.gguf")[2];
+    const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q4_1.gguf") });
     const found = await site.opened.page.evaluate(
       async ([model, messages, maxTokens]) => {
         const options = { model, temperature: 0, maxTokens };
@@ -64,7 +66,7 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
           if (done) break;
           chunks.push(value);
         }
-        const { device, fallback, metrics } = session;
+        const { device, fallback, metrics, contextUsage } = session;
         const fromClone = await clone.prompt(messages);
         session.destroy();
         clone.destroy();
@@ -74,14 +76,17 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
           await outcomeOf(demanding.prompt(messages)),
         ];
         demanding.destroy();
-        return { before, changes, chunks, device, reason: fallback?.reason, metrics, fromClone, demanded };
+        const reason = fallback?.reason;
+        return { before, changes, chunks, device, reason, metrics, contextUsage, fromClone, demanded };
       },
       [model, chat?.messages ?? [], chat?.tokens ?? 0] as const,
     );
     expect(found).toMatchObject({ before: "webgpu", device: "cpu", reason, changes: 2 });
     expect(found.fromClone).toBe(chat?.answer);
     expect(found.chunks.length).toBeGreaterThan(1);
-    expect(found.metrics?.generatedTokens).toBe(chat?.tokens);
+    expect(found.chunks.join("")).toBe(chat?.answer);
+    expect(found.metrics).toMatchObject({ promptTokens: chat?.promptTokens, generatedTokens: chat?.tokens });
+    expect(found.contextUsage).toBe((chat?.promptTokens ?? 0) + (chat?.tokens ?? 0));
     for (const outcome of found.demanded) expect(outcome).toMatchObject({ ok: false, code });
     expect(await workersLeft(site.opened.page)).toBe(0);
   });

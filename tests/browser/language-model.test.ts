@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../../web/src/index.js";
-import { SMOL, sureChats } from "./harness/chats.js";
+import { SMOL, sureChats, tinyChats, tinyLlama } from "./harness/chats.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
+import { lowestCosine, miniLm, pick } from "./harness/goldens.js";
+import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
 import { useChromium } from "./harness/use-chromium.js";
 
@@ -17,7 +19,6 @@ describe.skipIf(!hasChromium)("SmolLM2 in Chromium, on the CPU", () => {
   const site = useChromium();
   const [chat, other] = sureChats(TOKENS);
   if (!chat || !other) throw new Error("There are no two sure chats.");
-  const text = (messages: (typeof chat)["messages"]) => messages[0]?.content as string;
 
   /** Loads the model once; the tests work with clones of a session that has read nothing. */
   beforeAll(async () => {
@@ -105,31 +106,57 @@ describe.skipIf(!hasChromium)("SmolLM2 in Chromium, on the CPU", () => {
     }
   });
 
-  it("keeps sessions, a clone and an embedder apart that work at once", async () => {
+  it("keeps apart what works at once: sessions, a clone from the middle of an answer, another model, an embedder", async () => {
+    const [, tiny] = tinyChats();
+    const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
+    const golden = pick(miniLm(), [0, 40, 200]);
     const found = await site.opened.page.evaluate(
-      async ([one, two]) => {
+      async ([one, two, model, other, texts]) => {
         const { base } = globalThis as unknown as Held;
         const embedder = await inglenook.Embedder.create({ device: "cpu" });
-        const texts = ["a warm hearth", "a cold sea", "a green hill"];
-        const vectors = [...(await embedder.embed(texts))];
         const [a, b] = [await base.clone(), await base.clone()];
-        const [answerA, answerB, together] = await Promise.all([
-          a.prompt(one),
-          b.prompt(two),
-          embedder.embed(texts),
-        ]);
+        const reader = a.promptStreaming(one).getReader();
+        const chunks = [(await reader.read()).value ?? ""];
         const c = await a.clone();
-        const [againA, againC] = await Promise.all([a.prompt("Thank you."), c.prompt("Thank you.")]);
+        const finishA = async () => {
+          for (;;) {
+            const { done, value } = await reader.read();
+            if (done) return chunks.join("");
+            chunks.push(value);
+          }
+        };
+        const askAnother = async () => {
+          const options = { model, device: "cpu", temperature: 0, maxTokens: other?.tokens } as const;
+          const session = await inglenook.LanguageModel.create(options);
+          const answer = await session.prompt(other?.messages ?? []);
+          session.destroy();
+          return answer;
+        };
+        let working = true;
+        const embedAll = async () => {
+          const rounds: number[][] = [];
+          while (working) rounds.push(...(await embedder.embed(texts)).map((vector) => [...vector]));
+          return rounds;
+        };
+        const embedding = embedAll();
+        const answers = await Promise.all([finishA(), b.prompt(two), c.prompt(one), askAnother()]);
+        working = false;
+        const vectors = await embedding;
+        const again = await Promise.all([a.prompt("Thank you."), c.prompt("Thank you.")]);
         for (const thing of [a, b, c, embedder]) thing.destroy();
-        const same = [...together].every((vector, i) => vector.every((x, at) => x === vectors[i]?.[at]));
-        return { answerA, answerB, againA, againC, same };
+        return { answers, again, vectors };
       },
-      [text(chat.messages), text(other.messages)] as const,
+      [chat.messages, other.messages, model, tiny, golden.texts] as const,
     );
-    expect(found.answerA).toBe(chat.answer);
-    expect(found.answerB).toBe(other.answer);
-    expect(found.againC).toBe(found.againA);
-    expect(found.same).toBe(true);
+    expect(found.answers).toEqual([chat.answer, other.answer, chat.answer, tiny?.answer]);
+    expect(found.again[1]).toBe(found.again[0]);
+    const { length } = found.vectors;
+    expect(length).toBeGreaterThanOrEqual(golden.texts.length);
+    const expected = Array.from(
+      { length },
+      (_, i) => golden.vectors[i % golden.vectors.length] as Float32Array,
+    );
+    expect(lowestCosine(found.vectors, expected)).toBeGreaterThanOrEqual(0.999);
   });
 
   it("reads without answering, and continues what an answer begins with", async () => {

@@ -2,12 +2,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
-import { SMOL, sureChats } from "./harness/chats.js";
+import { SMOL, sureChats, tinyChats, tinyLlama } from "./harness/chats.js";
 import type { Engine, EngineKind } from "./harness/engine.js";
 import { firefox } from "./harness/firefox.js";
 import { type Golden, largestDifference, lowestCosine, miniLm, pick, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
+import { whole } from "./harness/replies.js";
 import { TestServer } from "./harness/server.js";
 import { webkit } from "./harness/webkit.js";
 
@@ -50,6 +51,27 @@ async function searchSamples(question: string): Promise<string> {
   field?.dispatchEvent(new Event("input", { bubbles: true }));
   await until(() => body.getAttribute("data-search") === "found");
   return document.querySelector("#results > li")?.textContent ?? "";
+}
+
+/** On the site's chat page: opens the model at `address` as a file from disk, and says something; the answer. */
+async function chatWithFile({ address, question }: { address: string; question: string }): Promise<string> {
+  const until = async (done: () => boolean) => {
+    while (!done()) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  const { body } = document;
+  const words = () =>
+    [...document.querySelectorAll("#log .turn-words")].map(({ textContent }) => textContent);
+  const input = document.querySelector<HTMLInputElement>("#model-input");
+  const files = new DataTransfer();
+  files.items.add(new File([await (await fetch(address)).arrayBuffer()], "model.gguf"));
+  if (input) input.files = files.files;
+  input?.dispatchEvent(new Event("change", { bubbles: true }));
+  await until(() => body.getAttribute("data-model") === "ready");
+  const field = document.querySelector<HTMLTextAreaElement>("#prompt");
+  if (field) field.value = question;
+  document.querySelector<HTMLElement>("#send")?.click();
+  await until(() => words().length === 2 && body.getAttribute("data-talk") === "idle");
+  return words()[1] ?? "";
 }
 
 function suite(kind: EngineKind): void {
@@ -122,6 +144,31 @@ function suite(kind: EngineKind): void {
     expect(found).toMatchObject({ device: "cpu", contextUsage: (chat?.promptTokens ?? 0) + 12 });
   });
 
+  it("gives answers that can be iterated, to the end or not", async () => {
+    const [chat] = tinyChats();
+    const model = hostModel(server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
+    const found = await engine.run(
+      async ({ model, messages, maxTokens }) => {
+        const options = { model, temperature: 0, maxTokens };
+        const session = await inglenook.LanguageModel.create(options);
+        let first = "";
+        for await (const text of session.promptStreaming(messages)) {
+          first = text;
+          break;
+        }
+        const usage = session.contextUsage;
+        let answer = "";
+        for await (const text of session.promptStreaming(messages)) answer += text;
+        session.destroy();
+        return { first, usage, answer };
+      },
+      { model, messages: chat?.messages ?? [], maxTokens: chat?.tokens },
+    );
+    expect(found.answer).toBe(chat?.answer);
+    expect(found.first).not.toBe("");
+    expect(found.usage).toBe(0);
+  });
+
   it("searches", async () => {
     const hits = await engine.run(
       async (vectors: number[][]) => {
@@ -154,15 +201,36 @@ function suite(kind: EngineKind): void {
     expect(server.violations).toEqual([]);
   });
 
-  it("runs the site", async () => {
+  /** Runs a script on a page of the site, which must break no rule of its policy. */
+  async function onSite<A, T>(
+    path: string,
+    script: (input: A) => Promise<T>,
+    input: A,
+    prepare: (server: TestServer) => void = () => {},
+  ): Promise<T> {
     const siteServer = await TestServer.start({ root: join(ROOT, "dist") });
-    const site = await kind.open(siteServer.url);
+    prepare(siteServer);
+    const site = await kind.open(new URL(path, siteServer.url).href);
     try {
-      expect(await site.run(searchSamples, "my tap keeps dripping all night")).toContain("plumbing");
+      const found = await site.run(script, input);
       expect(siteServer.violations).toEqual([]);
+      return found;
     } finally {
       await site.close();
       await siteServer.stop();
     }
+  }
+
+  it("runs the site", async () => {
+    expect(await onSite("", searchSamples, "my tap keeps dripping all night")).toContain("plumbing");
+  });
+
+  it("runs the site's chat", async () => {
+    const address = "/tiny.gguf";
+    const tiny = tinyLlama("model-q8_0.gguf");
+    const answer = onSite("chat.html", chatWithFile, { address, question: "blue to" }, (server) =>
+      server.answer(address, whole(tiny)),
+    );
+    expect(await answer).not.toBe("");
   });
 }

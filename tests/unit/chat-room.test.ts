@@ -81,9 +81,9 @@ describe("ChatRoom", () => {
     const fake = new FakeEngine();
     const progress: ChatProgress[] = [];
     const result = await new ChatRoom(fake.engine).prompt(1, prompt(0, "hi"), (p) => progress.push(p));
-    expect(progress).toEqual([
-      { text: "a", tokens: 1 },
-      { text: "b", tokens: 3 },
+    expect(progress).toMatchObject([
+      { text: "a", tokens: 1, times: { decodeMs: 0 } },
+      { text: "b", tokens: 3, times: { firstTokenMs: result.firstTokenMs, prefillMs: result.prefillMs } },
     ]);
     expect(result).toMatchObject({ reason: "end", promptTokens: 3, reusedTokens: 1, generatedTokens: 3 });
     for (const ms of [result.firstTokenMs, result.prefillMs, result.decodeMs])
@@ -109,8 +109,8 @@ describe("ChatRoom", () => {
     await room.prompt(3, prompt(7, "three", false), () => {});
     expect(fake.log.filter((line) => !line.startsWith("free"))).toEqual([
       "plan one",
-      "step s0",
       "plan two",
+      "step s0",
       "step s1",
       "step s0",
       "step s1",
@@ -131,6 +131,15 @@ describe("ChatRoom", () => {
     expect(progress).not.toHaveBeenCalled();
     expect(fake.log).toContain("free job long");
     expect(fake.log.filter((line) => line === "step s0")).toHaveLength(1 + 2);
+  });
+
+  it("does no step of an answer that is cancelled while its tokens are counted", async () => {
+    const fake = new FakeEngine();
+    const room = new ChatRoom(fake.engine);
+    void room.prompt(1, prompt(0, "long"), () => {});
+    room.cancel(1);
+    await room.count(2, [], true);
+    expect(fake.log).toEqual(["plan long", "free job long"]);
   });
 
   it("forks what has been read, and a session that has read nothing begins by itself", async () => {
@@ -158,8 +167,9 @@ describe("ChatRoom", () => {
   it("frees a session that is closed, once, after what it is doing", async () => {
     const fake = new FakeEngine();
     const room = new ChatRoom(fake.engine);
+    fake.beforeStep = () => room.cancel(1);
     const answering = room.prompt(1, prompt(0, "a"), () => {});
-    room.cancel(1);
+    await room.close(6, 9);
     await room.close(2, 0);
     await room.prompt(3, prompt(1, "b", false), () => {});
     await room.close(4, 1);
@@ -173,6 +183,8 @@ describe("ChatRoom", () => {
     const room = new ChatRoom(fake.engine);
     void room.prompt(1, prompt(0, "a"), () => {});
     expect(await room.count(2, prompt(0, "a").messages, true)).toBe(1);
+    expect(fake.log).toEqual(["plan a"]);
+    expect(await room.count(3, prompt(0, "a").messages, true)).toBe(1);
     expect(fake.log).toEqual(["plan a", "step s0"]);
   });
 

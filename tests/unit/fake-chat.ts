@@ -10,9 +10,18 @@ import { FakeWorker } from "./fake-worker.js";
 
 type Prompt = Requests["chat-prompt"]["params"];
 
+const wordsOf = (text: string) => text.split(" ").filter(Boolean).length;
+
 /** Tokens of messages, as the fake has it: the words, and one for each message. */
 const tokensOf = (messages: readonly ChatMessage[]) =>
-  messages.reduce((sum, { content }) => sum + 1 + content.split(" ").filter(Boolean).length, 0);
+  messages.reduce((sum, { content }) => sum + 1 + wordsOf(content), 0);
+
+/** The answer goes on, and has taken a millisecond for each token. */
+export const said = (text: string, tokens = 1) => ({
+  text,
+  tokens,
+  times: { firstTokenMs: 10, prefillMs: 5, decodeMs: tokens },
+});
 
 /**
  * Answers chat requests: a prompt with the words of its last message, one at a time, in capitals. Keeps what it was
@@ -67,18 +76,19 @@ export class FakeChat {
     const words = options.generate ? (messages.at(-1)?.content.toUpperCase().split(" ") ?? []) : [];
     words.forEach((word, i) => {
       const text = i === 0 ? word : ` ${word}`;
-      worker.say({ id, kind: "progress", progress: { text, tokens: i + 1 } });
+      worker.say({ id, kind: "progress", progress: said(text, i + 1) });
     });
-    const result = finish({
+    const result = finished({
       reason: options.generate ? "end" : "appended",
-      promptTokens: tokensOf(messages),
+      promptTokens: tokensOf(messages) + wordsOf(options.prefix ?? ""),
       generatedTokens: words.length,
     });
     worker.say({ id, kind: "done", result });
   }
 }
 
-const finish = (some: Partial<ChatFinish> = {}): ChatFinish => ({
+/** How an answer ended. */
+export const finished = (some: Partial<ChatFinish> = {}): ChatFinish => ({
   reason: "end",
   promptTokens: 1,
   reusedTokens: 0,

@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { getEventListeners } from "node:events";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { install, LanguageModel } from "../../web/src/language-model.js";
 import { FakeCaches } from "./fake-caches.js";
-import { FakeChat } from "./fake-chat.js";
+import { FakeChat, finished, said } from "./fake-chat.js";
 import { FakeWorker } from "./fake-worker.js";
 
 let chat: FakeChat;
@@ -37,6 +38,22 @@ function hold(): () => void {
 const aborted = { name: "AbortError" };
 
 describe("LanguageModel.create", () => {
+  it("takes null for no options, and so does all that a session does", async () => {
+    const none = null as unknown as undefined;
+    expect(await LanguageModel.availability(none)).toBe("downloadable");
+    const session = await LanguageModel.create(none);
+    expect(await session.prompt("one", none)).toBe("ONE");
+    expect(await collect(session.promptStreaming("two", none))).toEqual(["TWO"]);
+    await session.append("three", none);
+    expect(await session.measureContextUsage("four", none)).toBe(2);
+    expect(await (await session.clone(none)).prompt("five")).toBe("FIVE");
+  });
+
+  it("is the one way to a session", () => {
+    const Constructor = LanguageModel as unknown as new () => LanguageModel;
+    expect(() => new Constructor()).toThrow(new TypeError("Illegal constructor"));
+  });
+
   it("loads the default model from models/ beside the page", async () => {
     const session = await LanguageModel.create();
     expect(FakeWorker.started[0]?.received[0]).toMatchObject({
@@ -132,6 +149,9 @@ describe("LanguageModel.create", () => {
     ["temperature", Number.NaN],
     ["temperature", -1],
     ["temperature", Number.POSITIVE_INFINITY],
+    ["temperature", 1e39],
+    ["presencePenalty", 1e39],
+    ["repetitionPenalty", 1e-39],
     ["topK", 1.5],
     ["topP", 2],
     ["minP", -0.1],
@@ -212,6 +232,41 @@ describe("LanguageModel.create", () => {
     expect(FakeWorker.started[0]?.terminated).toBe(true);
   });
 
+  it.each([
+    ["chat-load", { device: "cpu", fallback: null, contextWindow: 100 }],
+    ["chat-prompt", finished()],
+  ] as const)("leaves no session when aborted just after the answer to %s", async (last, result) => {
+    const initialPrompts = last === "chat-prompt" ? [{ role: "user", content: "a" } as const] : [];
+    for (let moment = 0; moment < 20; moment++) {
+      FakeWorker.reset();
+      chat = new FakeChat();
+      const controller = new AbortController();
+      chat.intercept = (worker, { id, kind }) => {
+        if (kind !== last) return false;
+        worker.say({ id, kind: "done", result });
+        let left = moment;
+        const wait = () => void (left-- > 0 ? queueMicrotask(wait) : controller.abort());
+        wait();
+        return true;
+      };
+      const creation = LanguageModel.create({ initialPrompts, signal: controller.signal });
+      const session = await creation.catch((error) => {
+        expect(error).toMatchObject(aborted);
+        return undefined;
+      });
+      await session?.prompt("a").catch((error) => expect(error).toMatchObject(aborted));
+      expect(FakeWorker.started[0]?.terminated).toBe(true);
+    }
+  });
+
+  it("is not held by a signal that outlives it", async () => {
+    const { signal } = new AbortController();
+    const session = await LanguageModel.create({ signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    session.destroy();
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
   it("destroys the session when its signal is aborted later", async () => {
     const controller = new AbortController();
     const session = await LanguageModel.create({ signal: controller.signal });
@@ -247,6 +302,7 @@ describe("LanguageModel.availability", () => {
     expect(await availability({ expectedInputs: [{ type: "image" }] })).toBe("unavailable");
     expect(await availability({ device: "webgpu" })).toBe("unavailable");
     await expect(availability({ model: "gpt-9" })).rejects.toMatchObject({ code: "unknown-model" });
+    await expect(availability({ device: "gpu" as "webgpu" })).rejects.toMatchObject({ name: "RangeError" });
   });
 
   it("knows what this page is downloading", async () => {
@@ -405,7 +461,7 @@ describe("prompt", () => {
     await session.prompt("one");
     chat.intercept = (worker, { id, kind }) => {
       if (kind !== "chat-prompt") return false;
-      worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+      worker.say({ id, kind: "progress", progress: said("half") });
       worker.say({ id, kind: "failed", error: { code: "internal", message: "No." } });
       return true;
     };
@@ -471,7 +527,7 @@ describe("promptStreaming", () => {
     );
     chat.intercept = (worker, { id, kind }) => {
       if (kind === "chat-prompt") {
-        worker.say({ id, kind: "progress", progress: { text: "half", tokens: 1 } });
+        worker.say({ id, kind: "progress", progress: said("half") });
       }
       return kind === "chat-prompt";
     };
@@ -481,6 +537,30 @@ describe("promptStreaming", () => {
     controller.abort();
     await expect(reader.read()).rejects.toMatchObject(aborted);
     expect(session.contextUsage).toBe(0);
+  });
+
+  it("may be cancelled at the moment when the answer is over", async () => {
+    const session = await LanguageModel.create();
+    const rejected = vi.fn();
+    process.on("unhandledRejection", rejected);
+    for (let moment = 0; moment < 20; moment++) {
+      let finish = () => {};
+      chat.intercept = (worker, { id, kind }) => {
+        finish = () => worker.say({ id, kind: "done", result: finished() });
+        return kind === "chat-prompt";
+      };
+      const stream = session.promptStreaming("a");
+      await vi.waitFor(() =>
+        expect(chat.kinds().filter((kind) => kind === "chat-prompt")).toHaveLength(moment + 1),
+      );
+      await null;
+      finish();
+      for (let left = moment; left > 0; left--) await null;
+      await stream.cancel();
+    }
+    await new Promise((resolve) => setTimeout(resolve));
+    process.off("unhandledRejection", rejected);
+    expect(rejected).not.toHaveBeenCalled();
   });
 
   it("stops the model when the stream is cancelled, and takes the turn back", async () => {
@@ -493,6 +573,53 @@ describe("promptStreaming", () => {
     release();
     expect(await session.prompt("b")).toBe("B");
     expect(chat.conversations.at(-1)).toBe("user: b");
+  });
+});
+
+describe("promptStreaming where streams cannot be iterated", () => {
+  const native = Object.getOwnPropertyDescriptor(ReadableStream.prototype, Symbol.asyncIterator);
+
+  beforeEach(() => {
+    Reflect.deleteProperty(ReadableStream.prototype, Symbol.asyncIterator);
+  });
+
+  afterEach(() => {
+    Object.defineProperty(ReadableStream.prototype, Symbol.asyncIterator, native ?? {});
+  });
+
+  it("can be iterated all the same, and is closed and free afterwards", async () => {
+    const session = await LanguageModel.create();
+    const stream = session.promptStreaming("one two three");
+    expect(await collect(stream)).toEqual(["ONE", " TWO", " THREE"]);
+    expect(stream.locked).toBe(false);
+    expect(await collect(stream)).toEqual([]);
+  });
+
+  it("fails in the loop when aborted", async () => {
+    const session = await LanguageModel.create();
+    chat.intercept = (_, { kind }) => kind === "chat-prompt";
+    const controller = new AbortController();
+    const collecting = collect(session.promptStreaming("a", { signal: controller.signal }));
+    controller.abort();
+    await expect(collecting).rejects.toMatchObject(aborted);
+  });
+
+  it("is cancelled by who leaves the loop", async () => {
+    const session = await LanguageModel.create();
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind === "chat-prompt") {
+        worker.say({ id, kind: "progress", progress: said("half") });
+      }
+      return kind === "chat-prompt";
+    };
+    const seen: string[] = [];
+    for await (const text of session.promptStreaming("a")) {
+      seen.push(text);
+      break;
+    }
+    expect(seen).toEqual(["half"]);
+    expect(chat.kinds().at(-1)).toBe("abort");
+    expect(session.contextUsage).toBe(0);
   });
 });
 
@@ -522,6 +649,21 @@ describe("context", () => {
     expect(session.contextUsage).toBe(3);
   });
 
+  it("measures against the conversation as it was when asked", async () => {
+    const session = await LanguageModel.create();
+    let count = () => {};
+    chat.intercept = (worker, { id, kind }) => {
+      count = () => worker.say({ id, kind: "done", result: 3 });
+      return kind === "chat-count";
+    };
+    const measured = session.measureContextUsage("one two");
+    await vi.waitFor(() => expect(chat.kinds()).toContain("chat-count"));
+    const answer = count;
+    await session.prompt("three four five");
+    answer();
+    expect(await measured).toBe(3);
+  });
+
   it("leaves out the oldest messages that are not initial, says so, and does not take them back", async () => {
     const session = await LanguageModel.create({
       initialPrompts: [
@@ -542,12 +684,82 @@ describe("context", () => {
     };
     await expect(session.prompt("three")).rejects.toMatchObject({ code: "internal" });
     chat.intercept = () => false;
-    expect(events).toEqual(["listener contextoverflow", "handler contextoverflow"]);
+    expect(events).toEqual(["handler contextoverflow", "listener contextoverflow"]);
+    expect(session.contextUsage).toBe(3 + 2 + 2 + 2);
     await session.prompt("four");
     expect(chat.prompts.at(-1)?.keep).toBe(2);
     expect(chat.conversations.at(-1)).toBe(
       "system: Be brief. | user: first | user: two | assistant: TWO | user: four",
     );
+  });
+});
+
+describe("context that overflows", () => {
+  /** Has the worker leave messages out of every prompt, and then answer it, unless `hang`. */
+  const overflow = (dropped: number, hang = false) => {
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind !== "chat-prompt") return false;
+      worker.say({ id, kind: "progress", progress: { dropped } });
+      return hang;
+    };
+  };
+
+  const overflowOf = (session: LanguageModel) =>
+    new Promise((resolve) => session.addEventListener("contextoverflow", resolve));
+
+  it("leaves out of the old messages first, then of the new ones", async () => {
+    const session = await LanguageModel.create({ initialPrompts: [{ role: "system", content: "Rhyme." }] });
+    await session.append("old");
+    overflow(3);
+    const last = { role: "user", content: "last" } as const;
+    await session.append([{ role: "user", content: "new" }, { role: "assistant", content: "said" }, last]);
+    overflow(0);
+    await session.prompt("next");
+    expect(chat.conversations.at(-1)).toBe("system: Rhyme. | user: last | user: next");
+  });
+
+  it("leaves out of the first prompt of a session, and never its system message", async () => {
+    const session = await LanguageModel.create();
+    overflow(1);
+    await session.append([
+      { role: "system", content: "Rhyme." },
+      { role: "user", content: "one" },
+      { role: "user", content: "two" },
+    ]);
+    overflow(0);
+    await session.prompt("next");
+    expect(chat.conversations.at(-1)).toBe("system: Rhyme. | user: two | user: next");
+  });
+
+  it("counts anew what is left when the prompt that overflowed is aborted", async () => {
+    const session = await LanguageModel.create();
+    await session.append("one");
+    await session.append("two words");
+    expect(session.contextUsage).toBe(5);
+    for (const usage of [3, 0]) {
+      overflow(1, true);
+      const controller = new AbortController();
+      const prompting = session.prompt("three", { signal: controller.signal });
+      await overflowOf(session);
+      controller.abort();
+      await expect(prompting).rejects.toMatchObject(aborted);
+      await vi.waitFor(() => expect(session.contextUsage).toBe(usage));
+    }
+    chat.intercept = () => false;
+    expect(await session.prompt("four")).toBe("FOUR");
+    expect(chat.conversations.at(-1)).toBe("user: four");
+  });
+
+  it("may be destroyed before it is counted", async () => {
+    const session = await LanguageModel.create();
+    await session.append("one");
+    await session.append("two");
+    overflow(1, true);
+    const prompting = session.prompt("three");
+    await overflowOf(session);
+    session.destroy();
+    await expect(prompting).rejects.toMatchObject(aborted);
+    expect(session.contextUsage).toBe(4);
   });
 });
 
@@ -620,7 +832,7 @@ describe("when the GPU fails", () => {
     chat.loaded = { device: "webgpu", fallback: null, contextWindow: 100 };
   };
   /** The first worker dies at its second prompt, after saying some of the answer; the second is on the CPU. */
-  const loseGpu = (said: string[]) => {
+  const loseGpu = (texts: string[]) => {
     let prompts = 0;
     chat.intercept = (worker, { id, kind }) => {
       if (worker !== FakeWorker.started[0]) {
@@ -628,8 +840,8 @@ describe("when the GPU fails", () => {
         return false;
       }
       if (kind !== "chat-prompt" || ++prompts < 2) return false;
-      said.forEach((text, i) => {
-        worker.say({ id, kind: "progress", progress: { text, tokens: i + 1 } });
+      texts.forEach((text, i) => {
+        worker.say({ id, kind: "progress", progress: said(text, i + 1) });
       });
       worker.say({ kind: "died", error: { code: "gpu-lost", message: "Lost." } });
       return true;
@@ -643,19 +855,29 @@ describe("when the GPU fails", () => {
     const changes = vi.fn();
     session.ondevicechange = changes;
     clone.addEventListener("devicechange", changes);
-    loseGpu(["Say", "ing"]);
+    loseGpu(["Say", " it"]);
     await session.prompt("one");
-    expect(await collect(session.promptStreaming("two"))).toEqual(["Say", "ing", "TWO"]);
-    expect(chat.prompts.at(-1)?.options).toMatchObject({ prefix: "Saying", maxTokens: 8 });
+    expect(await collect(session.promptStreaming("two"))).toEqual(["Say", " it", "TWO"]);
+    expect(chat.prompts.at(-1)?.options).toMatchObject({ prefix: "Say it", maxTokens: 8 });
     expect(session).toMatchObject({ device: "cpu", fallback: { reason: "device-lost" } });
-    expect(session.metrics?.generatedTokens).toBe(3);
     expect(changes).toHaveBeenCalledTimes(2);
     await session.prompt("three");
     expect(chat.conversations.at(-1)).toBe(
-      "user: one | assistant: ONE | user: two | assistant: SayingTWO | user: three",
+      "user: one | assistant: ONE | user: two | assistant: Say itTWO | user: three",
     );
     expect(await clone.prompt("four")).toBe("FOUR");
     expect(FakeWorker.started).toHaveLength(2);
+  });
+
+  it("counts what was said before once, and adds the times up", async () => {
+    onGpu();
+    const session = await LanguageModel.create();
+    loseGpu(["Say", " it"]);
+    await session.prompt("one");
+    await session.prompt("two");
+    expect(session.metrics).toMatchObject({ promptTokens: 6, generatedTokens: 2 + 1 });
+    expect(session.metrics).toMatchObject({ firstTokenMs: 10, prefillMs: 5 + 1, decodeMs: 2 + 1 });
+    expect(session.contextUsage).toBe(6 + 3);
   });
 
   it("begins again where nothing was said, and keeps a prefix", async () => {
@@ -690,6 +912,26 @@ describe("when the GPU fails", () => {
     await vi.waitFor(() => expect(FakeWorker.started).toHaveLength(2));
     session.destroy();
     await expect(pending).rejects.toMatchObject(aborted);
+    expect(FakeWorker.started.map(({ terminated }) => terminated)).toEqual([true, true]);
+  });
+});
+
+describe("when the GPU fails and the session ends", () => {
+  it("leaves no worker, even if the new one is ready at that moment", async () => {
+    chat.loaded = { device: "webgpu", fallback: null, contextWindow: 100 };
+    const session = await LanguageModel.create();
+    let ready = () => {};
+    chat.intercept = (worker, { id, kind }) => {
+      if (kind === "chat-prompt") worker.say({ kind: "died", error: { code: "gpu-lost", message: "Lost." } });
+      ready = () => worker.say({ id, kind: "done", result: { ...chat.loaded, device: "cpu" } });
+      return true;
+    };
+    const pending = session.prompt("one");
+    await vi.waitFor(() => expect(chat.kinds(1)).toEqual(["chat-load"]));
+    ready();
+    session.destroy();
+    await expect(pending).rejects.toMatchObject(aborted);
+    await new Promise((resolve) => setTimeout(resolve));
     expect(FakeWorker.started.map(({ terminated }) => terminated)).toEqual([true, true]);
   });
 });

@@ -24,7 +24,9 @@ describe("Pace", () => {
     expect(pace.chunk).toBe(16);
   });
 
-  it("gives a GPU powers of two", () => {
-    expect(chunks(new Pace("webgpu"), 3, 4)).toEqual([64, 128, 128, 128]);
+  it("gives a GPU powers of two, of 40 ms at most", () => {
+    expect(chunks(new Pace("webgpu"), 4, 4)).toEqual([64, 128, 128, 128]);
+    expect(chunks(new Pace("webgpu"), 3, 4)).toEqual([64, 64, 64, 64]);
+    expect(chunks(new Pace("webgpu"), 0.5, 3)).toEqual([64, 16, 16]);
   });
 });

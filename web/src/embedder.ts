@@ -1,5 +1,6 @@
 import { type Embeddings, toEmbeddings } from "./embeddings.js";
 import { InglenookError } from "./errors.js";
+import { addEventHandler } from "./event-handler.js";
 import type { ModelManifest } from "./manifest.js";
 import { ModelHost } from "./model-host.js";
 import { checkDevice, resolveHost, resolveModel } from "./models.js";
@@ -45,18 +46,15 @@ export class Embedder extends EventTarget {
   /** The model's name. */
   readonly model: string;
   /** Called, as are listeners of `devicechange`, after work has moved from the GPU to the CPU. */
-  ondevicechange: ((event: Event) => void) | null = null;
+  declare ondevicechange: ((event: Event) => void) | null;
   readonly #host: ModelHost<"load">;
 
   private constructor(model: string, host: ModelHost<"load">) {
     super();
     this.model = model;
     this.#host = host;
-    host.onmove = () => {
-      const event = new Event("devicechange");
-      this.dispatchEvent(event);
-      this.ondevicechange?.(event);
-    };
+    addEventHandler(this, "devicechange");
+    host.onmove = () => this.dispatchEvent(new Event("devicechange"));
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Availability } from "./embedder.js";
+import { addEventHandler } from "./event-handler.js";
 import type { ModelManifest } from "./manifest.js";
 import type { CreateMonitor } from "./monitor.js";
 import type { ChatFinish, DeviceChoice, DeviceKind, Fallback } from "./worker/protocol.js";
@@ -108,8 +109,9 @@ export type LanguageModelMetrics = Readonly<ChatFinish>;
  * A conversation with a language model, as the Prompt API of the W3C's Web Machine Learning group has it
  * (https://webmachinelearning.github.io/prompt-api/), with a model of the application's choice.
  *
- * Calls of one session are done one after the other; sessions take turns. A call that fails or is aborted leaves
- * the conversation as it was.
+ * Prompts and appends of one session are done one after the other, sessions take turns; `clone` and
+ * `measureContextUsage` do not wait, and take the conversation as it is. A call that fails or is aborted leaves it as it
+ * was, but for the oldest messages that were left out to make room.
  *
  * Errors have the names that the specification gives them. Beyond validation and aborts they are
  * `InglenookError`s, with a `code`.
@@ -120,7 +122,7 @@ export abstract class LanguageModel extends EventTarget {
    * disk, `unavailable` when this browser cannot run it on that device or there is no such input or output.
    */
   static async availability(options?: LanguageModelCreateCoreOptions): Promise<Availability> {
-    return (await implementation()).availability(options);
+    return (await implementation()).availability(options ?? {});
   }
 
   /**
@@ -131,13 +133,21 @@ export abstract class LanguageModel extends EventTarget {
    *   `OperationError`, `TypeError` or `SyntaxError` for prompts that are none; the signal's reason when aborted
    */
   static async create(options?: LanguageModelCreateOptions): Promise<LanguageModel> {
-    return (await implementation()).create(options);
+    return (await implementation()).create(options ?? {});
   }
 
   /** Called, as are listeners of `contextoverflow`, when the oldest messages are left out to make room. */
-  oncontextoverflow: ((event: Event) => void) | null = null;
+  declare oncontextoverflow: ((event: Event) => void) | null;
   /** Called, as are listeners of `devicechange`, after the model has moved from the GPU to the CPU. */
-  ondevicechange: ((event: Event) => void) | null = null;
+  declare ondevicechange: ((event: Event) => void) | null;
+
+  /** Sessions come from {@link LanguageModel.create}. @throws `TypeError` when called as it is */
+  constructor() {
+    if (new.target === LanguageModel) throw new TypeError("Illegal constructor");
+    super();
+    addEventHandler(this, "contextoverflow");
+    addEventHandler(this, "devicechange");
+  }
 
   /** Tokens of the conversation so far. */
   abstract get contextUsage(): number;

@@ -69,8 +69,11 @@ export class ModelHost<K extends LoadKind> {
   }
 
   async #moveToCpu(fallback: Fallback): Promise<void> {
-    this.#worker = await this.#loader.startOnCpu(fallback, this.#life.signal);
-    this.onmove();
+    const { signal } = this.#life;
+    this.#worker = await this.#loader.startOnCpu(fallback, signal);
+    // `end` may have come when the new worker was ready and not yet here.
+    if (signal.aborted) this.#worker.client.die(signal.reason);
+    else this.onmove();
   }
 }
 

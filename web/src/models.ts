@@ -48,7 +48,7 @@ export function resolveHost(modelHost: string | URL = "models/"): string {
 }
 
 /** @throws {@link InglenookError} `invalid-input` where there is no such device */
-export function checkDevice(device: DeviceChoice): void {
+export function checkDevice(device: DeviceChoice = "auto"): void {
   if (["auto", "cpu", "webgpu"].includes(device)) return;
   const message = `There is no device "${device}": it is "auto", "cpu" or "webgpu".`;
   throw new InglenookError("invalid-input", message);

@@ -1,3 +1,5 @@
+import { addEventHandler } from "./event-handler.js";
+
 /** Progress towards a model that is ready to load, whether its bytes come from the network or the cache. */
 export class DownloadProgressEvent extends Event {
   /** The fraction done, 0..1, as in the W3C Prompt API. */
@@ -43,7 +45,8 @@ export function watchDownload(
   monitor: ((monitor: CreateMonitor) => void) | undefined,
 ): (bytesLoaded: number, bytesTotal: number) => void {
   if (!monitor) return () => {};
-  const target = Object.assign(new EventTarget(), { ondownloadprogress: null }) as CreateMonitor;
+  const target = new EventTarget() as CreateMonitor;
+  addEventHandler(target, "downloadprogress");
   let last = -1;
   let wasOver = false;
   monitor(target);
@@ -51,8 +54,6 @@ export function watchDownload(
     const isOver = bytesLoaded >= bytesTotal;
     if (bytesLoaded < last || (bytesLoaded === last && isOver === wasOver)) return;
     [last, wasOver] = [bytesLoaded, isOver];
-    const event = new DownloadProgressEvent(bytesLoaded, bytesTotal);
-    target.dispatchEvent(event);
-    target.ondownloadprogress?.(event);
+    target.dispatchEvent(new DownloadProgressEvent(bytesLoaded, bytesTotal));
   };
 }

@@ -2,6 +2,7 @@
 import { openPage, rendererCpuMs } from "../browser.mjs";
 import { attempt, rotated } from "../rounds.mjs";
 import { SAME_START } from "../suites.mjs";
+import { measureAbort } from "./abort.mjs";
 import { optionsOf } from "./options.mjs";
 import { readingPrompt, writingPrompt } from "./prompts.mjs";
 import { complaint, sharedStart, speedOf } from "./samples.mjs";
@@ -13,7 +14,14 @@ export async function measureSpeed({ run, url, report }) {
   const browser = await openPage(url, run);
   try {
     const alive = await loadAll(browser.page, run, report);
-    for (const wanted of run.cases) await measureCase(browser, run, wanted, alive, report);
+    for (const wanted of run.cases) {
+      if (wanted.phase !== "abort") await measureCase(browser, run, wanted, alive, report);
+      else if (alive.has("inglenook")) {
+        await attempt("inglenook", wanted.name, report, alive, () =>
+          measureAbort(browser.page, run, wanted, report),
+        );
+      }
+    }
   } finally {
     await browser.close();
   }

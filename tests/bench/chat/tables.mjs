@@ -3,10 +3,13 @@ import { figure, table } from "../tables.mjs";
 
 const US = "inglenook";
 
-/** Speed; the ratios to the fastest peer; loading. */
+/** Speed; the ratios to the best peer; aborts; loading. */
 export function sections(run, report) {
-  return [speedTable(run, report), ratioList(run, report), loadTable(run, report)];
+  return [speedTable(run, report), ratioList(run, report), abortLine(report), loadTable(run, report)];
 }
+
+/** The cases in which every library reads or writes. */
+const timed = (cases) => cases.filter(({ phase }) => phase !== "abort");
 
 function speedTable(run, report) {
   const header = [
@@ -20,7 +23,9 @@ function speedTable(run, report) {
     "CPU ms",
     "same start",
   ];
-  const rows = run.cases.flatMap(({ name }) => run.libraries.map((lib) => speedRow(report, name, lib)));
+  const rows = timed(run.cases).flatMap(({ name }) =>
+    run.libraries.map((lib) => speedRow(report, name, lib)),
+  );
   return table(header, rows, 2);
 }
 
@@ -42,24 +47,46 @@ function speedRow(report, wanted, lib) {
   ];
 }
 
-/** Each case with the fastest of the peers, and how many times as fast Inglenook is. */
-export function ratiosToFastest(run, report) {
-  return run.cases.flatMap(({ name }) => {
-    const ours = report.summary(name, US, "tokens_per_s");
+/** What is compared with the best peer. */
+function comparisonsOf({ cases, load }) {
+  const speeds = timed(cases).map(({ name }) => ({ case: name, metric: "tokens_per_s", higher: true }));
+  const loading = [
+    { case: "load", metric: "first_token_ms", higher: false },
+    { case: "memory", metric: "peak_rss_mb", higher: false },
+  ];
+  return load ? [...speeds, ...loading] : speeds;
+}
+
+/** Each comparison with the best of the peers, and our figure divided by that one's. */
+export function ratiosToBest(run, report) {
+  return comparisonsOf(run).flatMap(({ case: name, metric, higher }) => {
+    const ours = report.summary(name, US, metric);
     const peers = run.libraries
-      .filter((lib) => lib !== US && !report.trouble(name, lib))
-      .map((lib) => ({ lib, speed: report.summary(name, lib, "tokens_per_s")?.median }))
-      .filter(({ speed }) => speed !== undefined)
-      .sort((a, b) => b.speed - a.speed);
-    const [fastest] = peers;
-    return ours && fastest ? [{ case: name, peer: fastest.lib, ratio: ours.median / fastest.speed }] : [];
+      .filter((lib) => lib !== US && !report.trouble(name, lib) && !report.trouble("load", lib))
+      .map((lib) => ({ lib, value: report.summary(name, lib, metric)?.median }))
+      .filter(({ value }) => value !== undefined)
+      .sort((a, b) => (higher ? b.value - a.value : a.value - b.value));
+    const [best] = peers;
+    return ours && best
+      ? [{ case: name, metric, higher, peer: best.lib, ratio: ours.median / best.value }]
+      : [];
   });
 }
 
 function ratioList(run, report) {
-  return ratiosToFastest(run, report)
-    .map(({ case: name, peer, ratio }) => `- ${name}: ${ratio.toFixed(2)} × the fastest peer, ${peer}`)
+  return ratiosToBest(run, report)
+    .map(({ case: name, metric, higher, peer, ratio }) => {
+      const what = higher ? "the fastest peer" : `the ${metric} of the best peer`;
+      return `- ${name}: ${ratio.toFixed(2)} × ${what}, ${peer}${higher ? "" : " (less is better)"}`;
+    })
     .join("\n");
+}
+
+function abortLine(report) {
+  const times = report.summary("abort", US, "abort_ms");
+  if (!times) return "";
+  const [median, min, max] = [times.median, times.min, times.max].map(figure);
+  return `- abort: ${US} is free again after ${median} ms (${min} to ${max}, ${times.n} aborts)`;
 }
 
 function loadTable(run, report) {

@@ -50,7 +50,7 @@ export class Chromium {
     prepare: (context: BrowserContext) => unknown = () => {},
   ): Promise<OpenPage> {
     const context = await this.#browser.newContext({ serviceWorkers: "block" });
-    prepare(context);
+    await prepare(context);
     const page = await context.newPage();
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(String(error)));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readingPrompt, writingPrompt } from "../../bench/chat/prompts.mjs";
 import { complaint, sharedStart, speedOf } from "../../bench/chat/samples.mjs";
-import { ratiosToFastest, sections } from "../../bench/chat/tables.mjs";
+import { ratiosToBest, sections } from "../../bench/chat/tables.mjs";
 import { Report } from "../../bench/report.mjs";
 import { rotated } from "../../bench/rounds.mjs";
 import { render } from "../../bench/tables.mjs";
@@ -59,7 +59,11 @@ describe("an answer", () => {
 describe("the report", () => {
   const run = {
     suite: "chat",
-    cases: [{ name: "prefill128" }, { name: "decode128" }],
+    cases: [
+      { name: "prefill128", phase: "prefill" },
+      { name: "decode128", phase: "decode" },
+      { name: "abort", phase: "abort" },
+    ],
     libraries: ["inglenook", "wllama-2", "wllama-3"],
     versions: { inglenook: "0.1.0", "wllama-2": "2.3.1", "wllama-3": "3.8.1" },
     adapter: "cpu",
@@ -83,27 +87,63 @@ describe("the report", () => {
     return report;
   }
 
+  function loaded() {
+    const report = reported();
+    report.sample("load", "inglenook", "first_token_ms", 900);
+    report.sample("load", "wllama-2", "first_token_ms", 1200);
+    report.sample("load", "wllama-3", "first_token_ms", 1000);
+    report.sample("memory", "inglenook", "peak_rss_mb", 501);
+    report.sample("memory", "wllama-3", "peak_rss_mb", 400);
+    return report;
+  }
+
   it("compares with the fastest peer that ran", () => {
-    expect(ratiosToFastest(run, reported())).toEqual([
+    expect(ratiosToBest(run, reported())).toMatchObject([
       { case: "prefill128", peer: "wllama-2", ratio: 3 },
       { case: "decode128", peer: "wllama-3", ratio: 4 },
     ]);
   });
 
+  it("compares loading and memory with the peer that takes least", () => {
+    expect(ratiosToBest(run, loaded()).slice(2)).toEqual([
+      { case: "load", metric: "first_token_ms", higher: false, peer: "wllama-3", ratio: 0.9 },
+      { case: "memory", metric: "peak_rss_mb", higher: false, peer: "wllama-2", ratio: 1.5 },
+    ]);
+    expect(ratiosToBest({ ...run, load: false }, loaded())).toHaveLength(2);
+  });
+
+  it("compares loading with no peer that failed to", () => {
+    const report = loaded();
+    report.failed("load", "wllama-3", "out of memory");
+    const ratios = ratiosToBest(run, report).slice(-2);
+    expect(ratios).toMatchObject([{ peer: "wllama-2", ratio: 0.75 }, { peer: "wllama-2" }]);
+  });
+
   it("compares with no peer whose answer was wrong", () => {
     const report = reported();
     report.wrong("prefill128", "wllama-2", "it read 3 tokens");
-    expect(ratiosToFastest(run, report)[0]).toMatchObject({ peer: "wllama-3" });
+    expect(ratiosToBest(run, report)[0]).toMatchObject({ peer: "wllama-3" });
+  });
+
+  it("shows how long aborts took, of no peer", () => {
+    const report = reported();
+    for (const ms of [12, 30, 18]) report.sample("abort", "inglenook", "abort_ms", ms);
+    const text = render(run, sections(run, report), report);
+    expect(text).toContain("- abort: inglenook is free again after 18.0 ms (12.0 to 30.0, 3 aborts)");
+    expect(text).not.toMatch(/\| abort/);
+    expect(report.rows(run).at(-1)).toMatchObject({ case: "abort", metric: "abort_ms", unit: "ms", n: 3 });
   });
 
   it("shows ratios, gaps and troubles", () => {
-    const report = reported();
+    const report = loaded();
     report.failed("decode128", "wllama-2", "out of memory");
     report.agreement("decode128", "wllama-3", "inglenook", 142);
     const text = render(run, sections(run, report), report);
     expect(text).toContain("- prefill128: 3.00 × the fastest peer, wllama-2");
     expect(text).toMatch(/\| decode128 +\| wllama-2 +\| +ERROR \|/);
-    expect(text).toMatch(/\| wllama-2 +\| +– \| +– \| +334 \|/);
+    expect(text).toContain("- load: 0.90 × the first_token_ms of the best peer, wllama-3 (less is better)");
+    expect(text).toContain("- memory: 1.50 × the peak_rss_mb of the best peer, wllama-2 (less is better)");
+    expect(text).toMatch(/\| wllama-2 +\| +– \| +1200 \| +334 \|/);
     expect(text).toMatch(/\| decode128 +\| wllama-3 .* 142 \|/);
     expect(text).toContain("- ERROR: wllama-2, decode128: out of memory");
   });

@@ -56,9 +56,13 @@ describe("cases", () => {
     expect(parseCase("embed", "16x32")).toEqual({ name: "16x32", tokens: 16, batch: 32 });
     expect(parseCase("chat", "prefill480")).toEqual({ name: "prefill480", phase: "prefill", tokens: 480 });
     expect(parseCase("chat", "decode128")).toEqual({ name: "decode128", phase: "decode", tokens: 128 });
+    expect(parseCase("chat", "abort")).toEqual({ name: "abort", phase: "abort", tokens: 480 });
   });
 
-  it.each(["prefill31", "prefill961", "decode257", "decode", "prefill128x2", "load"])("refuse %s", (name) => {
-    expect(() => parseCase("chat", name)).toThrow(`case ${name}`);
-  });
+  it.each(["prefill31", "prefill961", "decode257", "decode", "prefill128x2", "abort64", "load"])(
+    "refuse %s",
+    (name) => {
+      expect(() => parseCase("chat", name)).toThrow(`case ${name}`);
+    },
+  );
 });

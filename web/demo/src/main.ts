@@ -25,6 +25,7 @@ const library = new Library();
 const turns = new Turns();
 const index = new PassageIndex(() => library.docs);
 const model = new Model(deviceFromAddress(), {
+  name: "all-MiniLM-L6-v2",
   fromDisk: false,
   cost: "25 MB",
   availability: () => Embedder.availability(),

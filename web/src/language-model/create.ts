@@ -21,8 +21,9 @@ import { identityOf, isAtHand, nameOf, sourceOf } from "./source.js";
 const creating = new Set<ChatSource>();
 
 /** See `LanguageModel.availability`. */
-export async function availability(options: LanguageModelCreateCoreOptions = {}): Promise<Availability> {
+export async function availability(options: LanguageModelCreateCoreOptions): Promise<Availability> {
   try {
+    checkDevice(options.device);
     const source = sourceOf(options);
     const supported = supportsText(options);
     if (!supported || !hasSimd() || (options.device === "webgpu" && (await probeGpu()))) return "unavailable";
@@ -35,17 +36,19 @@ export async function availability(options: LanguageModelCreateCoreOptions = {})
 }
 
 /** See `LanguageModel.create`. */
-export async function create(options: LanguageModelCreateOptions = {}): Promise<LanguageModel> {
+export async function create(options: LanguageModelCreateOptions): Promise<LanguageModel> {
   const { signal } = options;
   try {
     const { session, initial } = await load(options);
     try {
       if (initial.length > 0) await session.append(initial, { signal });
+      // An abort may have come when there was nothing left to stop.
+      signal?.throwIfAborted();
     } catch (error) {
       session.destroy();
       throw error;
     }
-    signal?.addEventListener("abort", () => session.endWith(signal.reason));
+    if (signal) session.endWith(signal);
     return session;
   } catch (error) {
     throw inSpecWords(error, "OperationError");

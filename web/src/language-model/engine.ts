@@ -1,5 +1,12 @@
 import { ModelHost } from "../model-host.js";
-import type { ChatFinish, ChatLoaded, ChatMessage, ChatOptions, Requests } from "../worker/protocol.js";
+import type {
+  ChatFinish,
+  ChatLoaded,
+  ChatMessage,
+  ChatOptions,
+  ChatProgress,
+  Requests,
+} from "../worker/protocol.js";
 import { started, type WorkerPort } from "../worker-client.js";
 
 /** A conversation to be read or answered. */
@@ -13,6 +20,8 @@ export interface Turn {
   onText(text: string): void;
   onDropped(count: number): void;
 }
+
+type Said = Extract<ChatProgress, { text: string }>;
 
 /** A loaded language model for a session and its clones. Ends with the last of them. Fires `devicechange`. */
 export class ChatEngine extends EventTarget {
@@ -73,11 +82,12 @@ export class ChatEngine extends EventTarget {
    */
   async take({ session, messages, keep, options, signal, onText, onDropped }: Turn): Promise<ChatFinish> {
     const { prefix = "", maxTokens } = options;
-    let [text, tokens, made] = ["", 0, 0];
+    let text = "";
+    let [said, lost]: (Said | undefined)[] = [];
     const finish = await this.#host.run(({ client }) => {
-      made += tokens;
-      tokens = 0;
-      const rest = text === "" ? options : continued(options, prefix + text, maxTokens && maxTokens - made);
+      // The second time, which is the last, the model has moved to the CPU.
+      lost = said;
+      const rest = lost ? continued(options, prefix + text, maxTokens && maxTokens - lost.tokens) : options;
       return client.call(
         "chat-prompt",
         { session, messages: messages(), keep, options: rest },
@@ -85,14 +95,14 @@ export class ChatEngine extends EventTarget {
           signal,
           onProgress: (progress) => {
             if ("dropped" in progress) return onDropped(progress.dropped);
-            tokens = progress.tokens;
+            said = progress;
             text += progress.text;
             onText(progress.text);
           },
         },
       );
     }, signal);
-    return { ...finish, generatedTokens: made + finish.generatedTokens };
+    return lost ? joined(lost, finish) : finish;
   }
 
   async #send<K extends "chat-fork" | "chat-close">(kind: K, params: Requests[K]["params"]): Promise<void> {
@@ -102,6 +112,18 @@ export class ChatEngine extends EventTarget {
 
 function continued(options: ChatOptions, prefix: string, maxTokens: number | undefined): ChatOptions {
   return { ...options, prefix, maxTokens: maxTokens === undefined ? undefined : Math.max(1, maxTokens) };
+}
+
+/** How an answer ended that another worker began: what that had `said`, this one read as part of the prompt. */
+function joined({ tokens, times }: Said, finish: ChatFinish): ChatFinish {
+  return {
+    ...finish,
+    promptTokens: finish.promptTokens - tokens,
+    generatedTokens: finish.generatedTokens + tokens,
+    firstTokenMs: times.firstTokenMs,
+    prefillMs: times.prefillMs + finish.prefillMs,
+    decodeMs: times.decodeMs + finish.decodeMs,
+  };
 }
 
 function startWorker(): WorkerPort {

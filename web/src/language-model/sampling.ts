@@ -11,13 +11,16 @@ const TEMPERATURES: Record<LanguageModelSamplingMode, number | undefined> = {
   "most-creative": 1.3,
 };
 
-/** The settings that are numbers, with their least and greatest values, and whether they are whole. */
+/**
+ * The settings that are numbers, with their least and greatest values, and whether they are whole. The others are
+ * checked as the engine takes them, in f32.
+ */
 const RANGES = [
   ["temperature", 0, Number.MAX_VALUE, false],
   ["topK", 0, 2 ** 32 - 1, true],
   ["topP", 0, 1, false],
   ["minP", 0, 1, false],
-  ["repetitionPenalty", Number.MIN_VALUE, Number.MAX_VALUE, false],
+  ["repetitionPenalty", 2 ** -126, Number.MAX_VALUE, false],
   ["presencePenalty", 0, Number.MAX_VALUE, false],
   ["frequencyPenalty", 0, Number.MAX_VALUE, false],
   ["seed", 0, Number.MAX_SAFE_INTEGER, true],
@@ -41,7 +44,8 @@ export function samplingOf(options: LanguageModelSampling): Sampling {
   for (const [name, least, most, whole] of RANGES) {
     const value = options[name];
     if (value === undefined) continue;
-    if (!(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
+    const used = whole ? value : Math.fround(value);
+    if (!(used >= least && used <= most) || (whole && !Number.isInteger(value))) {
       throw invalid(name, `${name} is ${value}, and out of its range.`);
     }
     sampling[name] = value;

@@ -12,6 +12,7 @@ import type { ChatEngine } from "./engine.js";
 import { inSpecWords } from "./exceptions.js";
 import { type CanonicalPrompt, canonicalPrompt, misplacedSystem, wholeMessages } from "./prompt.js";
 import { follow } from "./signals.js";
+import { iterable } from "./stream.js";
 
 /** What a session and its clones have in common. */
 export interface SessionSetup {
@@ -28,7 +29,7 @@ export class Session extends LanguageModel {
   readonly #setup: SessionSetup;
   readonly #number: number;
   readonly #life = new AbortController();
-  readonly #onDeviceChange = () => this.#fire("devicechange");
+  readonly #onDeviceChange = () => this.dispatchEvent(new Event("devicechange"));
   #messages: ChatMessage[];
   #usage: number;
   #metrics: LanguageModelMetrics | null = null;
@@ -76,34 +77,34 @@ export class Session extends LanguageModel {
     return this.#metrics;
   }
 
-  async prompt(input: LanguageModelPrompt, options: LanguageModelPromptOptions = {}): Promise<string> {
+  async prompt(input: LanguageModelPrompt, options?: LanguageModelPromptOptions): Promise<string> {
     let answer = "";
-    await this.#answer(input, options, [options.signal], (text) => {
+    await this.#answer(input, options, [options?.signal], (text) => {
       answer += text;
     });
     return answer;
   }
 
-  promptStreaming(
-    input: LanguageModelPrompt,
-    options: LanguageModelPromptOptions = {},
-  ): ReadableStream<string> {
+  promptStreaming(input: LanguageModelPrompt, options?: LanguageModelPromptOptions): ReadableStream<string> {
     this.#life.signal.throwIfAborted();
-    options.signal?.throwIfAborted();
+    options?.signal?.throwIfAborted();
     const cancel = new AbortController();
-    return new ReadableStream({
+    const signals = [options?.signal, cancel.signal];
+    const stream = new ReadableStream<string>({
       start: (stream) => {
-        this.#answer(input, options, [options.signal, cancel.signal], (text) => stream.enqueue(text)).then(
-          () => stream.close(),
+        this.#answer(input, options, signals, (text) => stream.enqueue(text)).then(
+          // A stream that was cancelled just after the last token is closed.
+          () => cancel.signal.aborted || stream.close(),
           (error) => stream.error(error),
         );
       },
       cancel: () => cancel.abort(),
     });
+    return iterable(stream);
   }
 
-  async append(input: LanguageModelPrompt, { signal }: LanguageModelAppendOptions = {}): Promise<void> {
-    await this.#operate([signal], (signal) => {
+  async append(input: LanguageModelPrompt, options?: LanguageModelAppendOptions): Promise<void> {
+    await this.#operate([options?.signal], (signal) => {
       const messages = wholeMessages(canonicalPrompt(input));
       return this.#inTurn(signal, () => this.#take({ messages, prefix: undefined }, false, signal, () => {}));
     });
@@ -111,30 +112,36 @@ export class Session extends LanguageModel {
 
   async measureContextUsage(
     input: LanguageModelPrompt,
-    options: LanguageModelPromptOptions = {},
+    options?: LanguageModelPromptOptions,
   ): Promise<number> {
-    return this.#operate([options.signal], async (signal) => {
+    return this.#operate([options?.signal], async (signal) => {
       requireNoConstraint(options);
       const prompt = canonicalPrompt(input);
-      const all = [...this.#messages, ...wholeMessages(prompt)];
+      // Both as they are now: an answer that is under way may end while the worker counts.
+      const [before, all] = [this.#usage, [...this.#messages, ...wholeMessages(prompt)]];
       const count = await this.#setup.engine.count(all, prompt.prefix === undefined, signal);
-      return Math.max(0, count - this.#usage);
+      return Math.max(0, count - before);
     });
   }
 
-  async clone({ signal }: LanguageModelAppendOptions = {}): Promise<LanguageModel> {
-    return this.#operate([signal], async () => {
+  async clone(options?: LanguageModelAppendOptions): Promise<LanguageModel> {
+    return this.#operate([options?.signal], async () => {
       const number = this.#setup.engine.open(this.#number);
       return new Session(this.#setup, number, [...this.#messages], this.#usage);
     });
   }
 
   destroy(): void {
-    this.endWith(new DOMException("The session was destroyed.", "AbortError"));
+    this.#end(new DOMException("The session was destroyed.", "AbortError"));
   }
 
-  /** Ends the session; pending and later calls reject with `reason`. */
-  endWith(reason: unknown): void {
+  /** Ends the session when `signal` is aborted, which forgets a session that has ended. */
+  endWith(signal: AbortSignal): void {
+    signal.addEventListener("abort", () => this.#end(signal.reason), { signal: this.#life.signal });
+  }
+
+  /** Pending and later calls reject with `reason`. */
+  #end(reason: unknown): void {
     if (this.#life.signal.aborted) return;
     this.#life.abort(reason);
     this.#setup.engine.removeEventListener("devicechange", this.#onDeviceChange);
@@ -144,7 +151,7 @@ export class Session extends LanguageModel {
   /** Answers `input`, in turn. */
   #answer(
     input: LanguageModelPrompt,
-    options: LanguageModelPromptOptions,
+    options: LanguageModelPromptOptions | undefined,
     signals: (AbortSignal | undefined)[],
     onText: (text: string) => void,
   ): Promise<void> {
@@ -190,10 +197,11 @@ export class Session extends LanguageModel {
   ): Promise<void> {
     const { engine, keep, sampling } = this.#setup;
     if (this.#messages.length > 0 && messages[0]?.role === "system") throw misplacedSystem();
-    let answer = prefix ?? "";
-    const finish = await engine.take({
+    const before = this.#messages;
+    let [added, answer] = [messages, prefix ?? ""];
+    const turn = engine.take({
       session: this.#number,
-      messages: () => [...this.#messages, ...messages],
+      messages: () => [...this.#messages, ...added],
       keep,
       options: generate ? { seed: randomSeed(), ...sampling, generate, prefix } : { generate },
       signal,
@@ -201,26 +209,43 @@ export class Session extends LanguageModel {
         answer += text;
         onText(text);
       },
-      onDropped: (count) => this.#drop(count),
+      onDropped: (count) => {
+        added = this.#drop(count, added);
+      },
+    });
+    const finish = await turn.catch(async (error) => {
+      if (this.#messages !== before) await this.#recount();
+      throw error;
     });
     const made: ChatMessage[] = generate ? [{ role: "assistant", content: answer }] : [];
-    this.#messages = [...this.#messages, ...messages, ...made];
+    this.#messages = [...this.#messages, ...added, ...made];
     this.#usage = finish.promptTokens + finish.generatedTokens;
     if (generate) this.#metrics = finish;
   }
 
-  /** Leaves out the oldest messages that may be. They do not come back, even if what they made room for fails. */
-  #drop(count: number): void {
+  /**
+   * Leaves out the oldest messages that may be, of the conversation and then of what is `added` to it; the result is
+   * what is left of that. They do not come back, even if what they made room for fails.
+   */
+  #drop(count: number, added: ChatMessage[]): ChatMessage[] {
     const { keep } = this.#setup;
-    let left = count;
-    this.#messages = this.#messages.filter(({ role }, i) => i < keep || role === "system" || left-- <= 0);
-    this.#fire("contextoverflow");
+    const others = [...this.#messages, ...added].filter(({ role }, i) => i >= keep && role !== "system");
+    const gone = new Set(others.slice(0, count));
+    const stays = (message: ChatMessage) => !gone.has(message);
+    this.#messages = this.#messages.filter(stays);
+    this.dispatchEvent(new Event("contextoverflow"));
+    return added.filter(stays);
   }
 
-  #fire(type: "contextoverflow" | "devicechange"): void {
-    const event = new Event(type);
-    this.dispatchEvent(event);
-    this[`on${type}`]?.(event);
+  /** Counts the tokens of a conversation that has only become shorter. */
+  async #recount(): Promise<void> {
+    const messages = this.#messages;
+    try {
+      const { engine } = this.#setup;
+      this.#usage = messages.length && (await engine.count(messages, false, this.#life.signal));
+    } catch {
+      // The session has ended, or its worker: the next prompt says so.
+    }
   }
 }
 
@@ -228,14 +253,11 @@ function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] as number;
 }
 
-function requireNoConstraint({
-  responseConstraint,
-  omitResponseConstraintInput,
-}: LanguageModelPromptOptions): void {
-  if (responseConstraint) {
+function requireNoConstraint(options: LanguageModelPromptOptions | undefined): void {
+  if (options?.responseConstraint) {
     throw new DOMException("There is no responseConstraint yet.", "NotSupportedError");
   }
-  if (omitResponseConstraintInput) {
+  if (options?.omitResponseConstraintInput) {
     throw new TypeError("omitResponseConstraintInput goes with a responseConstraint.");
   }
 }

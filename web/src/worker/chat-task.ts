@@ -1,6 +1,6 @@
 import { type FaultyDevice, orFault } from "./gpu-fault.js";
 import type { Pace } from "./pace.js";
-import type { ChatFinish, ChatProgress, Requests } from "./protocol.js";
+import type { ChatFinish, ChatProgress, ChatTimes, Requests } from "./protocol.js";
 import type { Order, Task } from "./turns.js";
 import type { ChatJob, ChatModel, ChatSession, ChatStep } from "./wasm.js";
 
@@ -12,7 +12,7 @@ export interface ChatEngine {
 
 type Finish = Extract<ChatStep, { kind: "done" }>;
 
-/** A conversation that is read and answered, one chunk of the prompt or one token at a step. */
+/** A conversation that is read and answered: at the first step it becomes tokens, then a chunk or one token a step. */
 export class ChatTask implements Task<ChatFinish> {
   readonly #engine: ChatEngine;
   readonly #pace: Pace;
@@ -43,8 +43,11 @@ export class ChatTask implements Task<ChatFinish> {
   }
 
   async step(order: Order): Promise<boolean> {
+    if (!this.#job) {
+      this.#job = this.#plan();
+      return false;
+    }
     const { device, model } = this.#engine;
-    this.#job ??= this.#plan();
     const { chunk } = this.#pace;
     const before = performance.now();
     const step = await orFault(device, this.#job.step(model, this.#session(), chunk));
@@ -53,28 +56,32 @@ export class ChatTask implements Task<ChatFinish> {
     // A step that only reads has read a whole chunk.
     if (step.kind === "prefill") this.#pace.took(chunk, ms);
     if (step.kind === "text" && step.text && !order.cancelled) {
-      this.#onProgress({ text: step.text, tokens: step.tokens });
+      this.#onProgress({ text: step.text, tokens: step.tokens, times: this.#times() });
     }
     return step.kind === "done";
   }
 
   result(): ChatFinish {
     const { reason, promptTokens, reusedTokens, generatedTokens } = this.#finish as Finish;
-    return {
-      reason,
-      promptTokens,
-      reusedTokens,
-      generatedTokens,
-      firstTokenMs: this.#firstTokenMs ?? performance.now() - this.#arrivedAt,
-      prefillMs: this.#prefillMs,
-      decodeMs: this.#decodeMs,
-    };
+    return { reason, promptTokens, reusedTokens, generatedTokens, ...this.#times() };
   }
 
   release(): void {
     this.#job?.free();
   }
 
+  #times(): ChatTimes {
+    return {
+      firstTokenMs: this.#firstTokenMs ?? performance.now() - this.#arrivedAt,
+      prefillMs: this.#prefillMs,
+      decodeMs: this.#decodeMs,
+    };
+  }
+
+  /**
+   * Runs the template and the tokenizer, in one go: milliseconds for thousands of tokens. What is too long for the
+   * window is tried without its oldest messages, about as often as their number has binary digits.
+   */
   #plan(): ChatJob {
     const { messages, keep, options } = this.#params;
     const job = this.#engine.model.plan([...messages], { ...options, keep });

@@ -1,7 +1,7 @@
 import type { DeviceKind } from "./protocol.js";
 
-/** How long a step may take, in milliseconds: an abort waits for it, and is to take less than 50 ms on the CPU. */
-const TARGET_MS = { cpu: 30, webgpu: 60 };
+/** How long a step may take, in milliseconds: an abort waits for it, and is to take less than 50 ms. */
+const TARGET_MS = { cpu: 30, webgpu: 40 };
 const FIRST = { cpu: 8, webgpu: 64 };
 const MOST = 512;
 

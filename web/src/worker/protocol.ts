@@ -112,14 +112,8 @@ export interface ChatOptions extends Sampling {
   prefix?: string | undefined;
 }
 
-/** What was done for an answer. */
-export interface ChatFinish {
-  reason: "end" | "stop" | "max-tokens" | "context-full" | "appended";
-  /** Tokens of the conversation without the answer. */
-  promptTokens: number;
-  /** Those of them that the session had read before. */
-  reusedTokens: number;
-  generatedTokens: number;
+/** How long an answer took, or has taken so far, in milliseconds. */
+export interface ChatTimes {
   /** From the request's arrival to the first token, waiting included. */
   firstTokenMs: number;
   /** Time in which the prompt was read, up to the first token. */
@@ -128,10 +122,20 @@ export interface ChatFinish {
   decodeMs: number;
 }
 
+/** What was done for an answer. */
+export interface ChatFinish extends ChatTimes {
+  reason: "end" | "stop" | "max-tokens" | "context-full" | "appended";
+  /** Tokens of the conversation without the answer. */
+  promptTokens: number;
+  /** Those of them that the session had read before. */
+  reusedTokens: number;
+  generatedTokens: number;
+}
+
 /** What happens while a conversation is answered. */
 export type ChatProgress =
   /** The answer goes on; it has this many tokens. */
-  | { text: string; tokens: number }
+  | { text: string; tokens: number; times: ChatTimes }
   /** The oldest messages that may be left out, so many of them, no longer fit. Comes first, if at all. */
   | { dropped: number };
 

@@ -28,4 +28,9 @@ async function generate(lib, prompt, most) {
   return { ...answer, times };
 }
 
-globalThis.bench = { load, generate, isolated: crossOriginIsolated };
+/** Milliseconds from an abort, `afterMs` into the reading of `prompt`, until the engine has answered something else. */
+function abort(lib, prompt, afterMs) {
+  return patiently(loaded.get(lib).abort(prompt, afterMs), lib);
+}
+
+globalThis.bench = { load, generate, abort, isolated: crossOriginIsolated };

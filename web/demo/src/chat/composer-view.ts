@@ -1,4 +1,5 @@
 import { byId } from "../view/dom";
+import { isSendKey } from "./send-key";
 import type { Talk } from "./talk";
 
 /** Where messages are written: Enter sends, Shift+Enter begins a line, Escape stops an answer. */
@@ -11,8 +12,7 @@ export class ComposerView {
       this.#send();
     });
     this.#prompt.addEventListener("keydown", (event) => {
-      // While an input method composes a word, Enter belongs to it.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (!isSendKey(event)) return;
       event.preventDefault();
       this.#send();
     });
@@ -33,7 +33,7 @@ export class ComposerView {
   #send(): void {
     const text = this.#prompt.value;
     if (this.talk.busy || text.trim() === "") return;
-    this.#prompt.value = "";
+    this.fill("");
     void this.talk.send(text);
   }
 
@@ -44,7 +44,10 @@ export class ComposerView {
 
   #draw(): void {
     const { busy } = this.talk;
+    const stop = byId("stop-answer");
+    // A button that goes away would take the focus with it.
+    if (!busy && document.activeElement === stop) this.#prompt.focus();
     byId("send").hidden = busy;
-    byId("stop-answer").hidden = !busy;
+    stop.hidden = !busy;
   }
 }

@@ -17,8 +17,10 @@ export class Conversation extends EventTarget {
     return this.#turns;
   }
 
-  add(role: Turn["role"], content: string): void {
-    this.#become([...this.#turns, { role, content }]);
+  add(role: Turn["role"], content: string): Turn {
+    const turn = { role, content };
+    this.#become([...this.#turns, turn]);
+    return turn;
   }
 
   /** Keeps the first `count` messages. */
@@ -30,6 +32,14 @@ export class Conversation extends EventTarget {
     this.#turns = turns;
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/**
+ * What the model hears of a conversation: questions and answers in turn. A question that got no answer, because it was
+ * stopped or failed, is left out as soon as another one follows.
+ */
+export function heard(turns: readonly Turn[]): Turn[] {
+  return turns.filter(({ role }, at) => role === "assistant" || turns[at + 1]?.role !== "user");
 }
 
 /** A saved conversation as it was written by `JSON.stringify`, or nothing if it is no such thing. */

@@ -2,10 +2,11 @@ import type { LanguageModel } from "inglenook";
 import { byId, setText } from "../view/dom";
 import { explain } from "../view/explain";
 import { formatNumber, formatRate } from "../view/format";
+import { describe } from "../view/model-view";
 import type { Model } from "../work/model";
 import type { Talk } from "./talk";
 
-/** What there is to know of the talk: speed, context, and what went wrong. */
+/** What there is to know of the talk: speed, context, what it waits for, and what went wrong. */
 export class FactsView {
   constructor(
     readonly model: Model<LanguageModel>,
@@ -27,7 +28,16 @@ export class FactsView {
     }
     const { speed } = this.talk;
     setText(byId("speed"), speed === null ? "not measured yet" : `${formatRate(speed)} tokens a second`);
+    this.#drawWaiting();
     this.#drawRoom();
+  }
+
+  /** Why an answer does not begin yet; where the window is narrow, the model's card is not in sight. */
+  #drawWaiting(): void {
+    const { state } = this.model;
+    const waits = this.talk.busy && state.phase !== "ready";
+    byId("waiting").hidden = !waits;
+    if (waits) setText(byId("waiting"), describe(state, this.model));
   }
 
   #drawRoom(): void {

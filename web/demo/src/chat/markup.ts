@@ -3,6 +3,12 @@ export type Piece =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "code"; readonly text: string; readonly language: string };
 
+/** A stretch of running text in one style. */
+export interface Run {
+  readonly kind: "plain" | "strong" | "code";
+  readonly text: string;
+}
+
 const FENCE = /^ {0,3}```(.*)$/;
 
 /** Splits Markdown at its fenced code blocks. A block that is not closed yet reaches to the end. */
@@ -26,5 +32,23 @@ export function pieces(markdown: string): Piece[] {
     language = language === null ? (fence[1]?.trim() ?? "") : null;
   }
   flush();
+  return found;
+}
+
+const STYLED = /`([^`\n]+)`|\*\*(?=\S)([^*\n]*\S)\*\*/g;
+
+/** Splits running text at its code and its strong words. What is not closed yet is as plain as the rest. */
+export function runs(text: string): Run[] {
+  const found: Run[] = [];
+  let end = 0;
+  const plainUpTo = (at: number) => {
+    if (at > end) found.push({ kind: "plain", text: text.slice(end, at) });
+  };
+  for (const { 0: whole, 1: code, 2: strong, index } of text.matchAll(STYLED)) {
+    plainUpTo(index);
+    found.push(code !== undefined ? { kind: "code", text: code } : { kind: "strong", text: strong ?? "" });
+    end = index + whole.length;
+  }
+  plainUpTo(text.length);
   return found;
 }

@@ -1,7 +1,9 @@
 import type { LanguageModel } from "inglenook";
-import { asFailure, type Failure, isAbort } from "../work/failure";
+import { asFailure, type Failure, isAbort, isFatal } from "../work/failure";
 import type { Model } from "../work/model";
-import type { Conversation } from "./conversation";
+import { unlessAborted } from "../work/unless-aborted";
+import { type Conversation, heard } from "./conversation";
+import { type Reading, Readings } from "./readings";
 
 export type TalkState =
   | { readonly phase: "idle" }
@@ -16,14 +18,18 @@ export interface Room {
   readonly window: number;
 }
 
+/** An answer while it is written. */
+interface Answer {
+  readonly abort: AbortController;
+  said: string;
+}
+
 /** Speaks the conversation to the model. Fires `change`, and `partial` whenever the answer grows. */
 export class Talk extends EventTarget {
+  readonly #readings = new Readings(() => this.#changed());
   #state: TalkState = { phase: "idle" };
-  #session: LanguageModel | null = null;
-  /** The answer that is being written. */
-  #partial = "";
-  #abort = new AbortController();
-  #overflowed = false;
+  /** The answer that is being written, or nothing. One that was given up in the middle changes nothing any more. */
+  #answer: Answer | null = null;
   #speed: number | null = null;
 
   constructor(
@@ -31,8 +37,14 @@ export class Talk extends EventTarget {
     readonly conversation: Conversation,
   ) {
     super();
+    let known = model.current;
     model.addEventListener("change", () => {
-      if (model.current === null) this.#forgetSession();
+      if (model.current === known) return;
+      known = model.current;
+      this.#speed = null;
+      if (known === null) this.#readings.forget();
+      // What went wrong with another model is over.
+      else if (this.#state.phase === "failed") this.#become({ phase: "idle" });
     });
   }
 
@@ -45,12 +57,12 @@ export class Talk extends EventTarget {
   }
 
   get partial(): string {
-    return this.#partial;
+    return this.#answer?.said ?? "";
   }
 
   /** Whether the oldest messages have left the model's window. */
   get overflowed(): boolean {
-    return this.#overflowed;
+    return this.#readings.newest?.overflowed ?? false;
   }
 
   /** Tokens per second of the last answer. */
@@ -59,7 +71,7 @@ export class Talk extends EventTarget {
   }
 
   get room(): Room | null {
-    const session = this.#session ?? this.model.current;
+    const session = this.#readings.newest?.session ?? this.model.current;
     return session && { used: session.contextUsage, window: session.contextWindow };
   }
 
@@ -67,97 +79,108 @@ export class Talk extends EventTarget {
   async send(text: string): Promise<void> {
     if (this.busy || text.trim() === "") return;
     this.conversation.add("user", text);
-    await this.#answer();
+    await this.#reply();
   }
 
   /** Drops the last answer and asks for another one. */
   async regenerate(): Promise<void> {
     const asked = this.conversation.turns.findLastIndex(({ role }) => role === "user");
     if (this.busy || asked < 0) return;
-    this.#forgetSession();
     this.conversation.cut(asked + 1);
-    await this.#answer();
+    await this.#reply();
   }
 
   /** Puts `text` in the place of message `at`; what came after it is dropped. */
   async edit(at: number, text: string): Promise<void> {
     if (this.busy || text.trim() === "") return;
-    this.#forgetSession();
     this.conversation.cut(at);
     await this.send(text);
   }
 
   /** Ends the answer where it is; what there is of it stays. */
   stop(): void {
-    this.#abort.abort();
+    this.#answer?.abort.abort();
   }
 
   /** Drops the conversation. */
   clear(): void {
     this.stop();
-    this.#forgetSession();
-    this.conversation.cut(0);
-    this.#become({ phase: "idle" });
+    this.#readings.forget();
+    this.#settle({ phase: "idle" }, () => this.conversation.cut(0));
   }
 
-  async #answer(): Promise<void> {
-    this.#abort = new AbortController();
-    const { signal } = this.#abort;
-    const { turns } = this.conversation;
-    const question = turns.at(-1)?.content ?? "";
-    this.#partial = "";
+  /** Has the last message answered. */
+  async #reply(): Promise<void> {
+    const answer = { abort: new AbortController(), said: "" };
+    this.#answer = answer;
     this.#become({ phase: "reading" });
     try {
-      const session = await this.#sessionFor(turns.slice(0, -1), signal);
-      await this.#listen(session, question, signal);
-      if (signal.aborted) throw signal.reason;
-      const { generatedTokens = 0, decodeMs = 0 } = session.metrics ?? {};
-      if (decodeMs > 0) this.#speed = ((generatedTokens - 1) / decodeMs) * 1000;
-      this.#become({ phase: "idle" });
+      await this.#ask(answer);
     } catch (error) {
-      // The session was left as it was before the question: the next one begins from the conversation again.
-      this.#forgetSession();
-      this.#become(isAbort(error) ? { phase: "idle" } : { phase: "failed", failure: asFailure(error) });
-    } finally {
-      if (this.#partial !== "" && this.conversation.turns === turns) {
-        this.conversation.add("assistant", this.#partial);
-      }
-      this.#partial = "";
-      this.dispatchEvent(new Event("change"));
+      if (this.#answer !== answer) return;
+      this.#settle(
+        isAbort(error) ? { phase: "idle" } : { phase: "failed", failure: asFailure(error) },
+        () => {
+          if (answer.said !== "") this.conversation.add("assistant", answer.said);
+        },
+      );
     }
   }
 
-  /** A session that holds `turns`: the one of the last answer, or a new one that reads them first. */
-  async #sessionFor(turns: Conversation["turns"], signal: AbortSignal): Promise<LanguageModel> {
-    const base = await this.model.load();
-    signal.throwIfAborted();
-    if (this.#session) return this.#session;
-    const session = await base.clone({ signal });
-    this.#session = session;
-    this.#overflowed = false;
-    session.addEventListener("contextoverflow", () => {
-      this.#overflowed = true;
-      this.dispatchEvent(new Event("change"));
+  async #ask(answer: Answer): Promise<void> {
+    const { signal } = answer.abort;
+    const turns = heard(this.conversation.turns);
+    const base = await unlessAborted(this.model.load(), signal);
+    const reading = await this.#readings.begin(base, turns.slice(0, -1), signal);
+    try {
+      await this.#listen(answer, reading.session, turns.slice(reading.turns.length));
+    } catch (error) {
+      this.#loseAfter(error, reading, base);
+      throw error;
+    }
+    if (this.#answer !== answer) return;
+    this.#measure(reading.session);
+    this.#settle({ phase: "idle" }, () => {
+      reading.turns = [...turns, this.conversation.add("assistant", answer.said)];
     });
-    if (turns.length > 0) await session.append([...turns], { signal });
-    return session;
   }
 
-  async #listen(session: LanguageModel, question: string, signal: AbortSignal): Promise<void> {
-    for await (const text of session.promptStreaming(question, { signal })) {
-      this.#partial += text;
+  async #listen(answer: Answer, session: LanguageModel, turns: Conversation["turns"]): Promise<void> {
+    const { signal } = answer.abort;
+    for await (const text of session.promptStreaming(turns, { signal })) {
+      answer.said += text;
+      if (this.#answer !== answer) continue;
       if (this.#state.phase !== "answering") this.#become({ phase: "answering" });
       this.dispatchEvent(new Event("partial"));
     }
   }
 
-  #forgetSession(): void {
-    this.#session?.destroy();
-    this.#session = null;
+  /** An answer that was stopped left its session as it was before the question. Of a failure that is not sure. */
+  #loseAfter(error: unknown, reading: Reading, base: LanguageModel): void {
+    if (isAbort(error)) return;
+    this.#readings.drop(reading);
+    if (isFatal(asFailure(error)) && base === this.model.current) this.model.fail(error);
+  }
+
+  #measure({ metrics }: LanguageModel): void {
+    const { generatedTokens = 0, decodeMs = 0 } = metrics ?? {};
+    if (generatedTokens > 1 && decodeMs > 0) this.#speed = ((generatedTokens - 1) / decodeMs) * 1000;
+  }
+
+  /** Ends an answer: those who hear of the conversation's change find that nothing is being written any more. */
+  #settle(state: TalkState, change: () => void): void {
+    this.#state = state;
+    this.#answer = null;
+    change();
+    this.#changed();
   }
 
   #become(state: TalkState): void {
     this.#state = state;
+    this.#changed();
+  }
+
+  #changed(): void {
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -1,5 +1,5 @@
 import type { DeviceChoice } from "inglenook";
-import type { Loadable, Model, ModelState } from "../work/model";
+import type { Loadable, Model, ModelState, Source } from "../work/model";
 import { announce } from "./announce";
 import { byId, setText } from "./dom";
 import { explain, explainFallback } from "./explain";
@@ -26,8 +26,7 @@ export class ModelView {
     setText(byId("device"), describeDevice(state, this.model.choice));
     setText(byId("fetched"), describeFetched(this.model, state));
     byId("load-model").hidden = state.phase !== "absent" && state.phase !== "failed";
-    const load = `Load the model (${this.model.source.cost})`;
-    setText(byId("load-model"), state.phase === "failed" ? "Try again" : load);
+    setText(byId("load-model"), state.phase === "failed" ? "Try again" : describeLoad(this.model.source));
     byId("cancel-model").hidden = state.phase !== "fetching";
     drawProgress(state);
     if (state.phase !== this.#phase) this.#announce(state);
@@ -49,13 +48,20 @@ export class ModelView {
   }
 }
 
-function describe(state: ModelState, { source, wasKept }: Model<Loadable>): string {
+function describeLoad({ fromDisk, cost }: Source<Loadable>): string {
+  return fromDisk ? "Load it again" : `Load the model (${cost})`;
+}
+
+/** What the model does, in a sentence. */
+export function describe(state: ModelState, { source, wasKept }: Model<Loadable>): string {
   switch (state.phase) {
     case "checking":
       return "Looking whether the model is already here…";
     case "unsupported":
       return "This browser cannot run the model: it has no WebAssembly with SIMD. A current Chrome, Edge, Firefox or Safari can.";
     case "absent":
+      if (source.fromDisk)
+        return "Not loaded. It is read from your disk into this tab, and goes nowhere else.";
       return "It works in this tab. It is fetched once, from this page’s own server, and kept for the next visit.";
     case "fetching":
       if (source.fromDisk) return `Reading: ${formatBytes(state.bytes)} of ${formatBytes(state.total)}`;
@@ -64,7 +70,7 @@ function describe(state: ModelState, { source, wasKept }: Model<Loadable>): stri
         ? "Fetching the model…"
         : `Fetching: ${formatBytes(state.bytes)} of ${formatBytes(state.total)}`;
     case "starting":
-      return "Checked and complete. Starting…";
+      return source.fromDisk ? "Read. Starting…" : "Checked and complete. Starting…";
     case "ready":
       return "Ready. From here on it works offline.";
     case "failed":

@@ -21,3 +21,11 @@ export function asFailure(error: unknown): Failure {
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }
+
+/** After these a model answers nothing any more: only a new one does. */
+const FATAL: readonly ErrorCode[] = ["worker", "out-of-memory", "internal", "destroyed"];
+
+/** Whether what failed took the model with it. */
+export function isFatal({ code }: Failure): boolean {
+  return FATAL.includes(code) || code.startsWith("gpu-");
+}

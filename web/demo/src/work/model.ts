@@ -1,5 +1,5 @@
 import type { Availability, CreateMonitor, DeviceChoice, DownloadProgressEvent, Fallback } from "inglenook";
-import { asFailure, type Failure } from "./failure";
+import { asFailure, type Failure, isAbort } from "./failure";
 
 export type ModelState =
   | { readonly phase: "checking" }
@@ -27,6 +27,8 @@ export interface CreateOptions {
 
 /** Where a model comes from. */
 export interface Source<T extends Loadable> {
+  /** What people call it. */
+  readonly name: string;
   /** Whether it is a file that the person opened: nothing is fetched for it, and nothing kept. */
   readonly fromDisk: boolean;
   /** What it costs to load, for people; empty where it costs nothing. */
@@ -81,14 +83,16 @@ export class Model<T extends Loadable> extends EventTarget {
 
   /** Loads the model by itself when that needs no network; otherwise waits to be asked. */
   async check(): Promise<void> {
+    const source = this.#source;
     try {
-      const availability = await this.#source.availability();
+      const availability = await source.availability();
+      if (source !== this.#source) return;
       this.#kept = availability === "available";
       if (this.#loading !== null) return;
       if (this.#kept) await this.load();
       else this.#become({ phase: availability === "unavailable" ? "unsupported" : "absent" });
     } catch (error) {
-      if (this.#loading === null) this.#fail(error);
+      if (source === this.#source && this.#loading === null && !isAbort(error)) this.#fail(error);
     }
   }
 
@@ -110,11 +114,12 @@ export class Model<T extends Loadable> extends EventTarget {
     this.#become({ phase: "absent" });
   }
 
-  /** Takes another model in the place of the one that is there, and loads it. */
-  replace(source: Source<T>): void {
+  /** Takes another model in the place of the one that is there, and loads it where that needs no network. */
+  async replace(source: Source<T>): Promise<void> {
     this.unload();
     this.#source = source;
-    void this.load();
+    this.#become({ phase: "checking" });
+    await this.check();
   }
 
   /** Moves to another device; a model that failed gets another try there. */

@@ -7,7 +7,32 @@ export async function load({ model, device, contextWindow, maxTokens }) {
   const place = { model, modelHost: MODEL_HOST, device, contextWindow };
   const empty = await LanguageModel.create({ ...place, temperature: 0, maxTokens });
   if (empty.device !== device) throw new Error(`asked for ${device}, got ${empty.device}`);
-  return { generate: (prompt, most, onToken) => generate(empty, prompt, most, maxTokens, onToken) };
+  return {
+    generate: (prompt, most, onToken) => generate(empty, prompt, most, maxTokens, onToken),
+    abort: (prompt, afterMs) => abort(empty, prompt, afterMs),
+  };
+}
+
+/** A request as small as can be is answered when the worker is free: it takes turns with what is still going on. */
+async function abort(empty, { user }, afterMs) {
+  const session = await empty.clone();
+  const controller = new AbortController();
+  try {
+    const reader = session.promptStreaming(user, { signal: controller.signal }).getReader();
+    const reading = reader.read().then(
+      () => "over",
+      () => "aborted",
+    );
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    const before = performance.now();
+    controller.abort();
+    await empty.measureContextUsage("x");
+    const took = performance.now() - before;
+    if ((await reading) !== "aborted") throw new Error("the prompt had been read before it was aborted");
+    return took;
+  } finally {
+    session.destroy();
+  }
 }
 
 /** Answers in a session of its own, which has read nothing yet; an answer that is long enough is cut off. */
