@@ -63,7 +63,7 @@ pub struct LlamaConfig {
     pub head_dim: usize,
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
-    /// The longest text of training, in tokens.
+    /// The longest text of training, in tokens; of more than a million, a million.
     pub max_position_embeddings: usize,
     /// Added to the mean square of every norm.
     pub rms_norm_eps: f64,

@@ -62,7 +62,7 @@ impl Settings<'_> {
             num_key_value_heads: self.optional_size("attention.head_count_kv")?.unwrap_or(heads),
             head_dim,
             vocab_size: embeddings.and_then(|info| info.shape.first().copied()).unwrap_or(0),
-            max_position_embeddings: self.size("context_length")?,
+            max_position_embeddings: self.size("context_length")?.min(LARGEST),
             rms_norm_eps: f64::from(self.metadata.f32(&self.key("attention.layer_norm_rms_epsilon"))?),
             tie_word_embeddings: !has("output.weight"),
             layer_types: self.layer_types(architecture, layers, sliding_window)?,
@@ -230,13 +230,17 @@ mod tests {
 
     /// A file of `architecture` with one table of 100 rows.
     fn file(architecture: &str) -> Gguf {
+        file_with(architecture, 128)
+    }
+
+    fn file_with(architecture: &str, context_length: u32) -> Gguf {
         let sizes = [
             ("embedding_length", 64),
             ("feed_forward_length", 96),
             ("block_count", 7),
             ("attention.head_count", 4),
             ("attention.head_count_kv", 2),
-            ("context_length", 128),
+            ("context_length", context_length),
         ];
         let file = Gguf::default().text("general.architecture", architecture);
         let key = |name: &str| format!("{architecture}.{name}");
@@ -303,13 +307,17 @@ mod tests {
 
     #[test]
     fn sizes_that_no_model_has_are_refused() {
-        for (name, code) in [("block_count", 4u32), ("attention.head_count", 4), ("context_length", 4)] {
-            for size in [0u32, u32::MAX] {
+        for (name, sizes) in [
+            ("block_count", &[0, u32::MAX][..]),
+            ("attention.head_count", &[0, u32::MAX]),
+            ("context_length", &[0]),
+        ] {
+            for size in sizes {
                 let bytes = file("llama").bytes();
                 let key = format!("llama.{name}");
                 let at = bytes.windows(key.len()).position(|window| window == key.as_bytes()).unwrap();
                 let mut bytes = bytes;
-                assert_eq!(bytes[at + key.len()..][..4], code.to_le_bytes());
+                assert_eq!(bytes[at + key.len()..][..4], 4u32.to_le_bytes());
                 bytes[at + key.len() + 4..][..4].copy_from_slice(&size.to_le_bytes());
                 let error = LlamaConfig::from_gguf(&open_gguf(bytes).unwrap()).unwrap_err();
                 assert_eq!(error.code, ErrorCode::UnsupportedModel, "{name} {size}");
@@ -317,5 +325,12 @@ mod tests {
         }
         let error = config(&Gguf::default().text("general.architecture", "llama")).unwrap_err();
         assert_eq!(error.code, ErrorCode::MalformedFile);
+    }
+
+    #[test]
+    fn a_context_longer_than_any_memory_is_cut() {
+        for length in [LARGEST as u32, LARGEST as u32 + 1, 10_485_760, u32::MAX] {
+            assert_eq!(config(&file_with("llama", length)).unwrap().max_position_embeddings, LARGEST);
+        }
     }
 }
