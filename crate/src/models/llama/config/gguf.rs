@@ -49,6 +49,7 @@ impl Settings<'_> {
         let (hidden, layers) = (self.size("embedding_length")?, self.size("block_count")?);
         let heads = self.size("attention.head_count")?;
         let head_dim = self.head_dim(hidden, heads)?;
+        self.refuse_partly_turning(head_dim)?;
         let sliding_window = self.sliding_window(architecture)?;
         let (rope, rope_local) = self.ropes(architecture, file)?;
         let has = |name: &str| file.tensors.info(name).is_some();
@@ -67,7 +68,6 @@ impl Settings<'_> {
             tie_word_embeddings: !has("output.weight"),
             layer_types: self.layer_types(architecture, layers, sliding_window)?,
             sliding_window,
-            rotary_dim: self.optional_size("rope.dimension_count")?.unwrap_or(head_dim),
             rope,
             rope_local,
             attention_scale: match layers {
@@ -124,6 +124,19 @@ impl Settings<'_> {
             return Err(unsupported(&self.key("attention.value_length"), message));
         }
         Ok(key)
+    }
+
+    /// Heads of which a part turns are those of other architectures.
+    fn refuse_partly_turning(&self, head_dim: usize) -> Result<()> {
+        match self.optional_size("rope.dimension_count")? {
+            Some(turning) if turning != head_dim => {
+                let key = self.key("rope.dimension_count");
+                let message =
+                    format!("{turning} of {head_dim} elements of a head turn, which is not supported.");
+                Err(unsupported(&key, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn sliding_window(&self, architecture: Architecture) -> Result<Option<usize>> {
@@ -256,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_missing_has_the_default_of_its_architecture() {
         let llama = config(&file("llama")).unwrap();
-        assert_eq!((llama.head_dim, llama.rotary_dim, llama.rope.theta), (16, 16, 10_000.0));
+        assert_eq!((llama.head_dim, llama.rope.theta), (16, 10_000.0));
         assert_eq!((llama.vocab_size, llama.pairs), (100, Pairs::Adjacent));
         assert!(llama.tie_word_embeddings && llama.bias == Biases::new([false; 3]));
         let qwen = file("qwen2").tensor(Tensor::new("blk.0.attn_q.bias", &[64], 0, vec![0; 256]));
@@ -287,8 +300,8 @@ mod tests {
             (llama().u32("llama.expert_count", 8), "llama.expert_count"),
             (llama().u32("llama.attention.key_length", 32), "llama.attention.value_length"),
             (llama().text("llama.rope.scaling.type", "yarn"), "llama.rope.scaling.type"),
-            (llama().u32("llama.rope.dimension_count", 32), "rotary_dim"),
-            (llama().u32("llama.rope.dimension_count", 0), "rotary_dim"),
+            (llama().u32("llama.rope.dimension_count", 8), "llama.rope.dimension_count"),
+            (llama().u32("llama.rope.dimension_count", 0), "llama.rope.dimension_count"),
             (llama().i32s("llama.rope.dimension_sections", &[1]), "llama.rope.dimension_sections"),
             (f32(llama(), "llama.rope.freq_base", f32::NAN), "rope_theta"),
             (f32(llama(), "llama.rope.scaling.factor", -1.0), "rope_scaling"),

@@ -90,7 +90,7 @@ impl ConfigJson {
         let gemma = architecture == Architecture::Gemma3;
         let head_dim = self.head_dim(architecture)?;
         let layer_types = self.layer_types(architecture)?;
-        let (rope, rope_local, turning) = self.ropes(gemma, &layer_types)?;
+        let (rope, rope_local) = self.ropes(gemma, &layer_types)?;
         Ok(LlamaConfig {
             architecture,
             num_key_value_heads: self.num_key_value_heads.unwrap_or(self.num_attention_heads),
@@ -98,7 +98,6 @@ impl ConfigJson {
             tie_word_embeddings: self.tie_word_embeddings.unwrap_or(gemma),
             layer_types,
             sliding_window: self.sliding_window,
-            rotary_dim: (head_dim as f64 * turning) as usize,
             rope,
             rope_local,
             attention_scale: match self.query_pre_attn_scalar {
@@ -168,8 +167,8 @@ impl ConfigJson {
         })
     }
 
-    /// The angles of full layers and of sliding ones, and the part of a head that turns.
-    fn ropes(&self, gemma: bool, types: &[LayerType]) -> Result<(RopeConfig, RopeConfig, f64)> {
+    /// The angles of full layers and of sliding ones.
+    fn ropes(&self, gemma: bool, types: &[LayerType]) -> Result<(RopeConfig, RopeConfig)> {
         let older = || {
             let json = self.rope_scaling.clone().unwrap_or_default();
             RopeJson { rope_theta: json.rope_theta.or(self.rope_theta), ..json }
@@ -181,14 +180,13 @@ impl ConfigJson {
             }
             None => (older(), older()),
         };
-        let turning = full.partial_rotary_factor.or(self.partial_rotary_factor).unwrap_or(1.0);
-        if sliding.partial_rotary_factor.or(self.partial_rotary_factor).unwrap_or(1.0) != turning {
-            return Err(unsupported(
-                "partial_rotary_factor",
-                "Layers that turn by different parts are not supported.",
-            ));
+        let partial = [self.partial_rotary_factor, full.partial_rotary_factor, sliding.partial_rotary_factor];
+        if partial.into_iter().flatten().any(|part| part != 1.0) {
+            // The setting of other architectures, which the reference does not follow in these.
+            let name = "partial_rotary_factor";
+            return Err(unsupported(name, "Heads of which a part turns are not supported."));
         }
-        Ok((full.into_rope()?, sliding.into_rope()?, turning))
+        Ok((full.into_rope()?, sliding.into_rope()?))
     }
 
     /// Those of full layers and of sliding ones, where they may be the same for both, or missing for a type of layer
@@ -285,7 +283,7 @@ mod tests {
     #[test]
     fn what_is_missing_has_the_default_of_its_architecture() {
         let llama = config(|_| {}).unwrap();
-        assert_eq!((llama.head_dim, llama.rotary_dim, llama.rope.theta), (16, 16, 10_000.0));
+        assert_eq!((llama.head_dim, llama.rope.theta), (16, 10_000.0));
         assert!(!llama.tie_word_embeddings && llama.bias == Biases::new([false; 3]));
         assert_eq!((llama.attention_scale, llama.hidden_act), (0.25, Gate::Silu));
         let qwen = config(|json| json["model_type"] = "qwen2".into()).unwrap();
@@ -366,8 +364,8 @@ mod tests {
             (|c| c["rms_norm_eps"] = (-1.0).into(), "rms_norm_eps"),
             (|c| c["rope_theta"] = 0.0.into(), "rope_theta"),
             (|c| c["rope_theta"] = 1e300.into(), "rope_theta"),
-            (|c| c["head_dim"] = 17.into(), "rotary_dim"),
-            (|c| c["partial_rotary_factor"] = 2.0.into(), "rotary_dim"),
+            (|c| c["head_dim"] = 17.into(), "head_dim"),
+            (|c| c["partial_rotary_factor"] = 0.5.into(), "partial_rotary_factor"),
             (|c| c["layer_types"] = serde_json::json!(["full_attention"]), "layer_types"),
             (|c| c["layer_types"] = serde_json::json!(["chunked_attention"]), "layer_types"),
             (|c| c["layer_types"] = serde_json::json!(vec!["sliding_attention"; 7]), "sliding_window"),
