@@ -137,12 +137,15 @@ fn indent(meter: &Meter, state: &mut State<'_, '_>, arguments: &[Value]) -> Resu
 }
 
 /// `range(start, stop, step)`, of which the engine allows 100,000 items.
-fn range(start: isize, stop: Option<isize>, step: Option<isize>) -> Result<Value> {
+fn range(start: i64, stop: Option<i64>, step: Option<i64>) -> Result<Value> {
     // So that no difference overflows.
-    let is_small = |number: &isize| number.unsigned_abs() < 1 << 29;
-    match [Some(start), stop, step].iter().flatten().all(is_small) {
-        true => functions::range(start, stop, step),
-        false => Err(failed("range has too many elements")),
+    let small = |number: i64| isize::try_from(number).ok().filter(|number| number.unsigned_abs() < 1 << 29);
+    let all = [Some(start), stop, step].map(|number| number.map(small));
+    match all {
+        [Some(Some(start)), stop, step] if stop != Some(None) && step != Some(None) => {
+            functions::range(start, stop.flatten(), step.flatten())
+        }
+        _ => Err(failed("range has too many elements")),
     }
 }
 
