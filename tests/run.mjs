@@ -2,7 +2,8 @@
  * Runs every test, from a fresh clone if need be, and stops at the first stage that fails.
  *
  *     npm test
- *     npm run check    only what needs no finished build and no browser
+ *     npm test -- --large    only what reads larger models, whose weights it fetches
+ *     npm run check          only what needs no finished build and no browser
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -15,6 +16,7 @@ import { findBrowser, installBrowsers } from "./browsers.mjs";
 const WASM = ["-p", "inglenook", "--lib", "--target", "wasm32-unknown-unknown"];
 /** Whose weights the tests read. */
 const MODELS = ["all-minilm-l6-v2-q8_0", "all-minilm-l6-v2", "smollm2-135m-instruct"];
+const LARGE_MODELS = ["qwen2.5-coder-0.5b-instruct", "gemma-3-270m"];
 const CHAT = ["-p", "inglenook", "--test", "chat_parity", "--test", "hostile_gguf"];
 const DENY_WARNINGS = ["--", "-D", "warnings"];
 const PROGRAMS = ["tsconfig.json", "tsconfig.worker.json", "tsconfig.tests.json", "tsconfig.scripts.json"];
@@ -122,9 +124,25 @@ async function everything() {
   await stage("Browser tests", () => vitest("browser"));
 }
 
+/** What is ignored elsewhere, since it needs hundreds of megabytes of weights. */
+async function large() {
+  const ignored = ["--", "--ignored", "--nocapture"];
+  await stage("Tokens of larger models", () =>
+    cargoTest("-p", "inglenook", "--test", "tokenizer_parity", ...ignored),
+  );
+  await stage("Larger models in WebAssembly", () =>
+    cargoTest("-p", "inglenook", "--test", "chat_parity", "--target", "wasm32-wasip1", ...ignored),
+  );
+}
+
 await command(async () => {
-  const { values } = parseArgs({ options: { check: { type: "boolean" } } });
+  const { values } = parseArgs({ options: { check: { type: "boolean" }, large: { type: "boolean" } } });
   try {
+    if (values.large) {
+      await setup({ models: LARGE_MODELS });
+      await large();
+      return;
+    }
     await setup({ models: values.check ? [] : MODELS });
     if (!values.check) await stage("Browsers", installBrowsers);
     await stage("Formatting and lints", lint);

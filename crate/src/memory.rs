@@ -2,20 +2,50 @@
 
 use crate::{Error, ErrorCode, Result};
 
-/// `len` zeros, or `out-of-memory` where an ordinary allocation would end the program.
-pub(crate) fn try_zeros<T: bytemuck::Zeroable + Clone>(len: usize) -> Result<Vec<T>> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(len).map_err(|_| {
-        Error::new(ErrorCode::OutOfMemory, format!("There is not enough memory for {len} more numbers."))
-    })?;
-    zeros.resize(len, T::zeroed());
+/// Room for `len` elements, or `out-of-memory` where an ordinary allocation would end the program.
+pub(crate) fn try_capacity<T>(len: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    #[cfg(test)]
+    scarcity::check(len.saturating_mul(size_of::<T>())).map_err(|()| out_of_memory::<T>(len))?;
+    room.try_reserve_exact(len).map_err(|_| out_of_memory::<T>(len))?;
+    Ok(room)
+}
+
+/// `len` zeros, or `out-of-memory`.
+pub(crate) fn try_zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>> {
+    let mut zeros = try_capacity(len)?;
+    zeros.resize(len, T::default());
     Ok(zeros)
 }
 
 /// Whether `len` numbers can be had at all: `out-of-memory` where an allocation by others would end the program.
 pub(crate) fn try_room(len: usize) -> Result<()> {
-    let mut room = Vec::<f32>::new();
-    room.try_reserve_exact(len).map_err(|_| {
-        Error::new(ErrorCode::OutOfMemory, format!("There is not enough memory for {len} more numbers."))
-    })
+    try_capacity::<f32>(len).map(drop)
+}
+
+fn out_of_memory<T>(len: usize) -> Error {
+    let bytes = len.saturating_mul(size_of::<T>());
+    Error::new(ErrorCode::OutOfMemory, format!("There is not enough memory for {bytes} more bytes."))
+}
+
+/// Memory that is scarce in tests.
+#[cfg(test)]
+pub(crate) mod scarcity {
+    use std::cell::Cell;
+
+    thread_local! {
+        static MOST: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+
+    pub(super) fn check(bytes: usize) -> Result<(), ()> {
+        if bytes > MOST.get() { Err(()) } else { Ok(()) }
+    }
+
+    /// What `work` gives where no allocation may have more than `most` bytes.
+    pub(crate) fn with_at_most<T>(most: usize, work: impl FnOnce() -> T) -> T {
+        MOST.set(most);
+        let given = work();
+        MOST.set(usize::MAX);
+        given
+    }
 }

@@ -1,14 +1,15 @@
 """Tiny decoders with random weights: goldens for every architecture of the Llama family.
 
-    .venv/bin/python tests/golden/tiny_llama.py
+    .venv/bin/python tests/golden/tiny_llama.py [name ...]
 
-Writes the directory of each model in `MODELS`: config.json, model.safetensors (BF16), the same values as model-f32.gguf, other
+Writes the directory of each model in `MODELS`, or of those that are named: config.json, model.safetensors (BF16), the same values as model-f32.gguf, other
 dtypes as GGUF, ids.json, logits.f32 (transformers, float32, every position), and for each GGUF that holds other values the
 logits of exactly those. Every GGUF is also run by llama.cpp: what it says of an F32 file must be what transformers says.
 """
 
+import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gguf
@@ -75,6 +76,8 @@ class Tiny:
     """The positions at which llama.cpp says the same: it has no sliding window for mistral."""
     checkpoint: bool = True
     """Whether its own weights are kept, or only the GGUFs made of them."""
+    forward: dict = field(default_factory=dict)
+    """What the library's forward needs to be told."""
 
     @property
     def directory(self) -> Path:
@@ -175,6 +178,32 @@ MODELS = [
     ),
     Tiny("tiny-gemma3", gemma(), dtypes("f32")),
     Tiny("tiny-gemma3-softcap", gemma(final_logit_softcapping=6.0), dtypes("q8_0"), checkpoint=False),
+    Tiny(
+        "tiny-llama-bias",
+        config(
+            "LlamaForCausalLM",
+            "llama",
+            attention_bias=True,
+            mlp_bias=True,
+            rope_scaling={"rope_type": "linear", "factor": 4.0},
+        ),
+        dtypes("f32"),
+    ),
+    Tiny(
+        "tiny-qwen2-window",
+        config(
+            "Qwen2ForCausalLM",
+            "qwen2",
+            rms_norm_eps=1e-6,
+            rope_theta=1000000.0,
+            use_sliding_window=True,
+            sliding_window=12,
+            max_window_layers=1,
+        ),
+        {},
+    ),
+    # The library reads the setting, and its attention knows it, but the one is not given to the other.
+    Tiny("tiny-gemma3-attncap", gemma(attn_logit_softcapping=2.0), {}, forward={"softcap": 2.0}),
 ]
 
 
@@ -219,10 +248,10 @@ def load(tiny: Tiny, weights: Weights | None = None) -> PreTrainedModel:
     return model
 
 
-def logits_of(model: PreTrainedModel, ids: list[int]) -> np.ndarray:
+def logits_of(model: PreTrainedModel, ids: list[int], **forward: object) -> np.ndarray:
     """[tokens, vocabulary] float32."""
     with torch.no_grad():
-        return model(torch.tensor([ids])).logits[0].numpy()
+        return model(torch.tensor([ids]), **forward).logits[0].numpy()
 
 
 def run_by_llama_cpp(path: Path, ids: list[int]) -> np.ndarray:
@@ -245,12 +274,12 @@ def spread(logits: np.ndarray) -> str:
 
 def write_model(tiny: Tiny, seed: int) -> None:
     at = tiny.directory
-    (at / "logits").mkdir(parents=True, exist_ok=True)
+    at.mkdir(exist_ok=True)
     (at / "config.json").write_text(json.dumps(tiny.config, indent=2) + "\n")
     weights = random_weights(load(tiny), seed)
     ids = ids_of(seed)
     (at / "ids.json").write_text(json.dumps(ids) + "\n")
-    exact = logits_of(load(tiny, weights), ids)
+    exact = logits_of(load(tiny, weights), ids, **tiny.forward)
     if tiny.checkpoint:
         save_file({k: v.to(torch.bfloat16) for k, v in weights.items()}, at / "model.safetensors", metadata={"format": "pt"})
         write_vectors(at / "logits.f32", exact)
@@ -264,8 +293,9 @@ def write_model(tiny: Tiny, seed: int) -> None:
 
 def check_gguf(tiny: Tiny, path: Path, model: PreTrainedModel, ids: list[int], exact: np.ndarray) -> None:
     """Writes the logits of a GGUF with other values than the checkpoint; fails where llama.cpp reads an F32 file otherwise."""
-    logits = logits_of(model, ids)
+    logits = logits_of(model, ids, **tiny.forward)
     if (logits != exact).any():
+        (path.parent / "logits").mkdir(exist_ok=True)
         write_vectors(path.parent / "logits" / f"{path.name}.f32", logits)
     seen = slice(0, tiny.seen_by_llama_cpp)
     difference = np.abs(run_by_llama_cpp(path, ids)[seen] - logits[seen]).max()
@@ -277,9 +307,13 @@ def check_gguf(tiny: Tiny, path: Path, model: PreTrainedModel, ids: list[int], e
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", help="of the models to make; all, if there is none")
+    names = parser.parse_args().names
     torch.set_num_threads(1)
     for seed, tiny in enumerate(MODELS):
-        write_model(tiny, seed)
+        if not names or tiny.name in names:
+            write_model(tiny, seed)
 
 
 if __name__ == "__main__":

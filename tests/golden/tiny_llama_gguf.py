@@ -119,6 +119,9 @@ def write_metadata(writer: gguf.GGUFWriter, config: PretrainedConfig) -> None:
         writer.add_value_length(head)
     if config.model_type != "gemma3_text":
         writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+        if config.rope_parameters.get("rope_type") == "linear":
+            writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+            writer.add_rope_scaling_factor(config.rope_parameters["factor"])
         return
     writer.add_rope_freq_base(config.rope_parameters["full_attention"]["rope_theta"])
     writer.add_rope_freq_base_swa(config.rope_parameters["sliding_attention"]["rope_theta"])

@@ -146,11 +146,24 @@ fn rounding(chats: &[Chat]) -> f32 {
     errors.fold(0.0, f32::max)
 }
 
+/// Where two tokens change places, their margins in the two answers come to less than this together. Twice the error of
+/// llama.cpp's own margins would be allowed; 0.82 is found.
+const SURE: f32 = 0.9;
+
+/// What must be found at least: just below what is found today.
+struct AtLeast {
+    /// Answers that are equal to the end.
+    equal: usize,
+    /// Tokens before the first difference, over all answers.
+    tokens: usize,
+}
+
 /// Greedy answers beside llama.cpp's. Both round activations to 8 bits, each in its own way, so that a token may
 /// change places with the next one if its margin is below the errors of the two together. All that follows is then
-/// another answer.
-fn check_greedy(model: &Llama, chats: &[Chat], sure: f32) {
+/// another answer. Prints a row of the table in `tests/golden/README.md` for each.
+fn check_greedy(model: &Llama, chats: &[Chat], least: &AtLeast) {
     let (mut equal, mut tokens) = (0, 0);
+    println!("| chat | differs at token | llama.cpp's margin | ours |\n|---|---|---|---|");
     for (i, chat) in chats.iter().enumerate() {
         let expected = &chat.llama_cpp;
         let (ids, margins) = greedy(model, &chat.ids, expected.ids.len());
@@ -158,13 +171,15 @@ fn check_greedy(model: &Llama, chats: &[Chat], sure: f32) {
         tokens += same;
         if same == ids.len() {
             equal += 1;
+            println!("| {i} | none of {same} | | |");
             continue;
         }
         let (theirs, ours) = (expected.margins[same], margins[same]);
-        println!("chat {i}: differs at token {same}; llama.cpp's margin {theirs:.3}, ours {ours:.3}");
-        assert!(theirs + ours < sure, "chat {i}, token {same}: margins {theirs} and {ours}");
+        println!("| {i} | {same} | {theirs:.3} | {ours:.3} |");
+        assert!(theirs + ours < SURE, "chat {i}, token {same}: margins {theirs} and {ours}");
     }
     println!("{equal} of {} answers equal to the end; {tokens} tokens before a difference", chats.len());
+    assert!(equal >= least.equal && tokens >= least.tokens, "{equal} answers, {tokens} tokens");
 }
 
 #[test]
@@ -172,20 +187,26 @@ fn check_greedy(model: &Llama, chats: &[Chat], sure: f32) {
 fn greedy_answers_are_llama_cpps() {
     let Chats { chats } = json("chat/smollm2-135m-instruct.json");
     assert!(chats.len() >= 20 && chats.iter().all(|chat| chat.llama_cpp.ids.len() == 64));
-    let sure = 2.0 * rounding(&chats);
-    println!("margins that together are below {sure:.3} are not sure");
-    check_greedy(&load(&open(&root().join(SMOLLM2))), &chats, sure);
+    let rounding = rounding(&chats);
+    println!("llama.cpp's margins are off by up to {rounding:.3}");
+    assert!(SURE < 2.0 * rounding);
+    let least = AtLeast { equal: 4, tokens: 650 };
+    check_greedy(&load(&open(&root().join(SMOLLM2))), &chats, &least);
 }
 
 /// The larger models, which nothing else fetches: `node models/fetch.mjs <id>`.
 #[test]
 #[ignore = "needs hundreds of megabytes of weights"]
 fn greedy_answers_of_larger_models_are_llama_cpps() {
-    for id in ["qwen2.5-coder-0.5b-instruct", "gemma-3-270m"] {
+    for (id, least) in [
+        ("qwen2.5-coder-0.5b-instruct", AtLeast { equal: 2, tokens: 200 }),
+        ("gemma-3-270m", AtLeast { equal: 1, tokens: 120 }),
+    ] {
         let Chats { chats } = json(&format!("chat/{id}.json"));
         let file = open(&weights(id));
         check_prompts(&file, &chats);
-        check_greedy(&load(&file), &chats, 1.0);
+        println!("{id}");
+        check_greedy(&load(&file), &chats, &least);
     }
 }
 
@@ -206,7 +227,6 @@ fn read_along(model: &Llama, prompt: &[u32], answer: &[u32], mut each: impl FnMu
 fn after_every_token_of_llama_cpps_answers_the_next_is_its_or_as_good() {
     let model = load(&open(&root().join(SMOLLM2)));
     let Chats { chats } = json("chat/smollm2-135m-instruct.json");
-    let sure = 2.0 * rounding(&chats);
     let (mut same, mut total, mut largest) = (0, 0, 0.0f32);
     for (i, chat) in chats.iter().enumerate() {
         let Greedy { ids, margins } = &chat.llama_cpp;
@@ -217,11 +237,13 @@ fn after_every_token_of_llama_cpps_answers_the_next_is_its_or_as_good() {
             } else {
                 let together = margins[step] + ours;
                 largest = largest.max(together);
-                assert!(together < sure, "chat {i}, token {step}: margins {} and {ours}", margins[step]);
+                assert!(together < SURE, "chat {i}, token {step}: margins {} and {ours}", margins[step]);
             }
         });
     }
     println!("{same} of {total} tokens are llama.cpp's; else margins together are at most {largest:.3}");
+    // 1,498 of 1,536 are found.
+    assert!(total == 1536 && same >= 1490, "{same} of {total}");
 }
 
 /// What a model would answer greedily is what it finds likeliest after each token of that very answer.

@@ -198,17 +198,31 @@ fn reading_without_answering_counts_as_read() {
     assert_eq!(say(&model, &mut model.session(), &messages, 6).0, answer);
 }
 
+/// What follows the beginning of an answer is the rest of it, where the beginning is read as the tokens that it was
+/// written in.
 #[test]
 fn an_answer_goes_on_from_its_prefix() {
     let model = load(FILES[0], None).unwrap();
-    let with = |prefix: &str| PlanOptions { prefix: Some(prefix.into()), ..greedy(6) };
-    let mut job = model.plan(user("a dog"), with("The dog")).unwrap();
-    let (text, finished) = finish(&model, &mut model.session(), &mut job, 7);
-    assert!(!text.starts_with("The dog"));
-    assert!(finished.prompt_tokens > model.count(&user("a dog"), true).unwrap());
-    let mut job = model.plan(user("a dog"), with("")).unwrap();
-    let (empty, _) = finish(&model, &mut model.session(), &mut job, 7);
-    assert_eq!(empty, say(&model, &mut model.session(), &user("a dog"), 6).0);
+    let with = |prefix: &str, tokens| PlanOptions { prefix: Some(prefix.into()), ..greedy(tokens) };
+    let mut exact = 0;
+    for question in ["a dog", "the cat sings", "tell me a story"].map(user) {
+        let prompt = model.count(&question, true).unwrap();
+        let (answer, _) = say(&model, &mut model.session(), &question, 16);
+        for given in 0..16 {
+            let (prefix, _) = say(&model, &mut model.session(), &question, given.max(1));
+            let prefix = if given == 0 { "" } else { prefix.as_str() };
+            let mut job = model.plan(question.clone(), with(prefix, 16 - given)).unwrap();
+            let (rest, finished) = finish(&model, &mut model.session(), &mut job, 7);
+            let read = finished.prompt_tokens - prompt;
+            assert!(given == 0 || read > 0);
+            if read == given && answer.starts_with(prefix) {
+                assert_eq!(format!("{prefix}{rest}"), answer, "{given} tokens given");
+                exact += 1;
+            }
+        }
+    }
+    println!("{exact} of 48 beginnings are read as they were written");
+    assert!(exact >= 12, "{exact}");
 }
 
 #[test]
@@ -303,7 +317,8 @@ fn a_template_that_writes_nothing_leaves_nothing_to_read() {
 fn cut_files_are_refused() {
     let bytes = fs::read(golden(FILES[0])).unwrap();
     for len in (0..bytes.len()).step_by(1201).chain([bytes.len() - 1]) {
-        assert!(load_bytes(&bytes[..len], None).is_err(), "{len} bytes");
+        let error = load_bytes(&bytes[..len], None).err();
+        assert_eq!(error.map(|error| error.code), Some(ErrorCode::MalformedFile), "{len} bytes");
     }
 }
 
@@ -322,6 +337,35 @@ fn weights_that_are_no_numbers_are_an_error_at_every_step() {
     }
 }
 
+/// What a damaged file may be accused of. With fewer tokens or a smaller context the prompt may be too long for it, or
+/// empty.
+const ACCUSATIONS: [ErrorCode; 11] = [
+    ErrorCode::MalformedFile,
+    ErrorCode::UnsupportedFile,
+    ErrorCode::UnsupportedModel,
+    ErrorCode::UnsupportedDtype,
+    ErrorCode::MissingTensor,
+    ErrorCode::TensorShape,
+    ErrorCode::Tokenizer,
+    ErrorCode::Template,
+    ErrorCode::OutOfMemory,
+    ErrorCode::ContextOverflow,
+    ErrorCode::InvalidInput,
+];
+
+fn load_and_ask(bytes: &[u8]) -> Result<()> {
+    let model = load_bytes(bytes, None)?;
+    let mut job = model.plan(user("the cat"), greedy(3))?;
+    let mut session = model.session();
+    for _ in 0..5 {
+        if let Step::Done(finish) = block_on(job.step(&model, &mut session, 16))? {
+            assert!(finish.generated_tokens <= 3);
+            break;
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Whatever is wrong with a file, it is an error when it is loaded or when it is used, and no more than that.
@@ -335,13 +379,8 @@ proptest! {
         for (place, value) in damages {
             bytes[place.index(len)] = value;
         }
-        if let Ok(model) = load_bytes(&bytes, None)
-            && let Ok(mut job) = model.plan(user("the cat"), greedy(3))
-        {
-            let mut session = model.session();
-            for _ in 0..5 {
-                let _ = block_on(job.step(&model, &mut session, 16));
-            }
+        if let Err(error) = load_and_ask(&bytes) {
+            prop_assert!(ACCUSATIONS.contains(&error.code), "{error:?}");
         }
     }
 }

@@ -12,14 +12,27 @@ use inglenook::models::llama::{
 
 /// The models with weights in a checkpoint and in a GGUF file of the same values, and how far the GGUF file tells what
 /// the checkpoint does: it cannot say that Mistral's window is 12.
-const MODELS: [(&str, usize); 6] = [
+const MODELS: [(&str, usize); 7] = [
     ("tiny-llama", 40),
     ("tiny-llama-rope3", 40),
     ("tiny-mistral", 12),
     ("tiny-qwen2", 40),
     ("tiny-qwen3", 40),
     ("tiny-gemma3", 40),
+    ("tiny-llama-bias", 40),
 ];
+
+type Change = fn(&mut LlamaConfig);
+
+/// With settings that no GGUF file tells of. Each is only right without the change.
+const CHECKPOINTS: [(&str, Change); 2] = [
+    ("tiny-qwen2-window", |config| config.layer_types.fill(LayerType::Full)),
+    ("tiny-gemma3-attncap", |config| config.attn_logit_softcapping = None),
+];
+
+fn names() -> impl Iterator<Item = &'static str> {
+    MODELS.iter().map(|(name, _)| *name).chain(CHECKPOINTS.iter().map(|(name, _)| *name))
+}
 
 fn golden(model: &str, file: &str) -> Vec<u8> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
@@ -36,7 +49,12 @@ fn floats(model: &str, file: &str) -> Vec<f32> {
 }
 
 fn from_checkpoint(model: &str) -> (Llama, LlamaConfig) {
-    let config = LlamaConfig::from_json(&golden(model, "config.json")).unwrap();
+    from_changed_checkpoint(model, |_| {})
+}
+
+fn from_changed_checkpoint(model: &str, change: fn(&mut LlamaConfig)) -> (Llama, LlamaConfig) {
+    let mut config = LlamaConfig::from_json(&golden(model, "config.json")).unwrap();
+    change(&mut config);
     let file = open_safetensors(golden(model, "model.safetensors")).unwrap();
     let llama = Llama::load(&config, &SafetensorsWeights::new(&file, &config), &Device::flex()).unwrap();
     assert_eq!(file.held(), 0, "{model}: not every tensor of the checkpoint was read");
@@ -85,12 +103,25 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
 
 #[test]
 fn checkpoints_give_the_logits_of_transformers() {
-    for (model, _) in MODELS {
+    for model in names() {
         let (llama, config) = from_checkpoint(model);
         let expected = floats(model, "logits.f32");
         assert_eq!(expected.len(), ids(model).len() * config.vocab_size);
         assert_close(model, &logits(&llama, &ids(model)), &expected, 1e-4);
     }
+}
+
+#[test]
+fn every_setting_matters() {
+    for (model, change) in CHECKPOINTS {
+        let (llama, _) = from_changed_checkpoint(model, change);
+        let expected = floats(model, "logits.f32");
+        let found = logits(&llama, &ids(model));
+        let differs = found.iter().zip(&expected).any(|(a, b)| (a - b).abs() > 0.1);
+        assert!(differs, "{model}");
+    }
+    let (_, biased) = from_checkpoint("tiny-llama-bias");
+    assert_eq!(format!("{:?}", biased.rope.scaling), "Linear(4.0)");
 }
 
 #[test]
@@ -105,7 +136,7 @@ fn gguf_files_give_the_same() {
 
 #[test]
 fn any_way_to_cut_a_text_gives_the_same() {
-    for (model, _) in MODELS {
+    for model in names() {
         let (llama, _) = from_checkpoint(model);
         let ids = ids(model);
         let whole = logits(&llama, &ids);
@@ -118,7 +149,7 @@ fn any_way_to_cut_a_text_gives_the_same() {
 
 #[test]
 fn the_last_logits_are_the_last_of_all() {
-    for (model, _) in MODELS {
+    for model in names() {
         let (llama, config) = from_checkpoint(model);
         let ids = ids(model);
         let all = logits(&llama, &ids);

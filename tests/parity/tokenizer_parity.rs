@@ -14,8 +14,8 @@ fn read(path: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; fetch the weights first", path.display()))
 }
 
-fn tokenizer(model: &str) -> TextTokenizer {
-    let file = open_gguf(read(&format!("models/weights/{model}"))).unwrap();
+fn tokenizer(path: &str) -> TextTokenizer {
+    let file = open_gguf(read(path)).unwrap();
     TextTokenizer::from_gguf(&file.metadata).unwrap()
 }
 
@@ -38,8 +38,8 @@ fn ids(row: &str) -> Vec<u32> {
 }
 
 /// Every text of the golden: ids with control tokens and without, and the text that comes back.
-fn check(golden: &str, model: &str, missing: &[u8]) {
-    let (tokenizer, texts) = (tokenizer(model), texts());
+fn check(golden: &str, vocabulary: &str, missing: &[u8]) {
+    let (tokenizer, texts) = (tokenizer(vocabulary), texts());
     let rows = String::from_utf8(read(&format!("tests/golden/token-ids/{golden}.txt"))).unwrap();
     let rows: Vec<_> = rows.lines().collect();
     assert!(texts.len() >= 500 && rows.len() == texts.len());
@@ -65,17 +65,30 @@ fn check(golden: &str, model: &str, missing: &[u8]) {
 fn smollm2() {
     let mut missing = vec![4, 6, 19, 20, 22, 29, 192, 193, 241, 242];
     missing.extend(245..=255);
-    check("smollm2", "smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf", &missing);
+    check("smollm2", "models/weights/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf", &missing);
+}
+
+/// SentencePiece as Llama 2 and TinyLlama have it: a space in front of every text.
+#[test]
+fn llama_spm() {
+    check("llama-spm", "tests/golden/token-ids/llama-spm.gguf", &[]);
+    let tokenizer = tokenizer("tests/golden/token-ids/llama-spm.gguf");
+    let ids = tokenizer.encode("a", Special::Parse);
+    assert!(tokenizer.piece(ids[0]).starts_with(b" ") && tokenizer.decode(&ids) == "a");
 }
 
 #[test]
 #[ignore = "needs 491 MB of weights: node models/fetch.mjs qwen2.5-coder-0.5b-instruct"]
 fn qwen2_5_coder() {
-    check("qwen2.5-coder", "qwen2.5-coder-0.5b-instruct/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", &[]);
+    check(
+        "qwen2.5-coder",
+        "models/weights/qwen2.5-coder-0.5b-instruct/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        &[],
+    );
 }
 
 #[test]
 #[ignore = "needs 253 MB of weights: node models/fetch.mjs gemma-3-270m"]
 fn gemma_3() {
-    check("gemma-3", "gemma-3-270m/gemma-3-270m-q4_k_m.gguf", &[]);
+    check("gemma-3", "models/weights/gemma-3-270m/gemma-3-270m-q4_k_m.gguf", &[]);
 }

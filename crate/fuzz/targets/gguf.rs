@@ -1,7 +1,8 @@
-//! Any bytes as a GGUF file: its table, its metadata, its vocabularies, every tensor.
+//! Any bytes as a GGUF file: its table, its metadata, its settings, its vocabularies, every tensor.
 #![no_main]
 
 use inglenook_fuzz::{
+    LlamaConfig,
     formats::open_gguf,
     tokenizer::{
         Tokenizer,
@@ -14,6 +15,9 @@ const TEXT: &str = "Hello, <|im_end|> wörld!\n 123 \u{2581}\u{1f525}";
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(file) = open_gguf(bytes.to_vec()) else { return };
+    if let Ok(config) = LlamaConfig::from_gguf(&file) {
+        assert_eq!(config.layer_types.len(), config.num_hidden_layers);
+    }
     if let Ok(tokenizer) = Tokenizer::from_gguf(&file.metadata) {
         let _ = tokenizer.encode(TEXT, 16);
     }

@@ -37,16 +37,19 @@ pub(super) fn parse(file: &Segments) -> Result<BTreeMap<String, TensorInfo>> {
 
 /// The header's JSON, and where the tensors' bytes begin behind it.
 fn split_header(file: &Segments) -> Result<(Cow<'_, [u8]>, usize)> {
-    let length = file.slice(0..LENGTH_BYTES).and_then(|bytes| bytes.first_chunk().copied());
-    let length = length.ok_or_else(|| malformed("The file is too short to be safetensors."))?;
+    let short = || malformed("The file is too short to be safetensors.");
+    let all = file.len().checked_sub(LENGTH_BYTES).ok_or_else(short)?;
+    let length = file.slice(0..LENGTH_BYTES)?.first_chunk().copied().ok_or_else(short)?;
     let length = u64::from_le_bytes(length);
-    let end = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH_BYTES));
-    end.and_then(|end| Some((file.slice(LENGTH_BYTES..end)?, end))).ok_or_else(|| {
-        malformed(format!(
-            "The file claims a safetensors header of {length} bytes, but {} are left.",
-            file.len() - LENGTH_BYTES
-        ))
-    })
+    match usize::try_from(length) {
+        Ok(length) if length <= all => {
+            let end = LENGTH_BYTES + length;
+            Ok((file.slice(LENGTH_BYTES..end)?, end))
+        }
+        _ => Err(malformed(format!(
+            "The file claims a safetensors header of {length} bytes, but {all} are left."
+        ))),
+    }
 }
 
 /// A tensor of the file, whose data begin at byte `start`.

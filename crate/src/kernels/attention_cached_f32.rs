@@ -2,6 +2,7 @@
 //! (Ainslie et al., arXiv:2305.13245), a sliding window and soft-capped scores.
 
 use core::ops::Range;
+use std::sync::Arc;
 
 use burn::{
     backend::Dispatch,
@@ -47,6 +48,8 @@ pub(crate) struct CachedHeads {
     /// Key-value heads.
     heads: usize,
     layout: Layout,
+    /// As many owners as the tensors have.
+    owners: Arc<()>,
 }
 
 impl CachedHeads {
@@ -65,7 +68,7 @@ impl CachedHeads {
                 Ok(Tensor::zeros(shape, device))
             }
         };
-        Ok(Self { key: zeros(key)?, value: zeros(value)?, heads, layout })
+        Ok(Self { key: zeros(key)?, value: zeros(value)?, heads, layout, owners: Arc::default() })
     }
 
     /// The dimensions of both tensors; positions are the middle one.
@@ -102,7 +105,19 @@ impl CachedHeads {
         let key = Tensor::cat(vec![self.key.clone(), tail.key], 1);
         let value = Tensor::cat(vec![self.value.clone(), tail.value], 1);
         let layout = Layout { capacity: self.layout.capacity + more, ..self.layout };
-        Ok(Self { key, value, heads: self.heads, layout })
+        Ok(Self { key, value, heads: self.heads, layout, owners: Arc::default() })
+    }
+
+    /// Whether there is memory to write: where a clone is alive, writing makes a copy.
+    ///
+    /// # Errors
+    /// `out-of-memory`.
+    pub(crate) fn check_room(&self) -> Result<()> {
+        if Arc::strong_count(&self.owners) > 1 && on_cpu(&self.key.device()) {
+            // Burn's allocation would end the program; this one only fails.
+            try_room(self.bytes() / 4)?;
+        }
+        Ok(())
     }
 
     /// Writes `key, value: [tokens, heads · width]` from `position` on. Nothing is copied unless a clone is alive.
@@ -116,7 +131,8 @@ impl CachedHeads {
             heads,
             position,
         );
-        Self { key: Tensor::from_dispatch(key), value: Tensor::from_dispatch(value), heads, layout }
+        let owners = Arc::default();
+        Self { key: Tensor::from_dispatch(key), value: Tensor::from_dispatch(value), heads, layout, owners }
     }
 }
 

@@ -78,9 +78,11 @@ impl KvCache {
     /// layer. The new positions count once [`KvCache::advance`] was called.
     ///
     /// # Errors
-    /// `internal` for a layer that is not there.
+    /// `out-of-memory` where the layer is shared with a clone and there is no memory for a copy, `internal` for a layer
+    /// that is not there; what was there stays.
     pub(crate) fn append(&mut self, layer: usize, key: Tensor<2>, value: Tensor<2>) -> Result<&CachedHeads> {
         let place = self.layers.get_mut(layer).ok_or_else(no_layer)?;
+        place.as_ref().ok_or_else(no_layer)?.check_room()?;
         let cached = place.take().ok_or_else(no_layer)?;
         Ok(place.insert(cached.append(key, value, self.len)))
     }
@@ -98,7 +100,7 @@ fn no_layer() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::testing::random_tensor;
+    use crate::{kernels::testing::random_tensor, memory::scarcity::with_at_most};
 
     #[test]
     fn memory_grows_in_steps_and_only_when_needed() {
@@ -128,6 +130,26 @@ mod tests {
         assert_eq!(cache.len(), 2);
         cache.truncate(1);
         assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn a_clone_that_cannot_be_copied_leaves_both_as_they_were() {
+        let mut cache = KvCache::new(1, [1, 8], &Device::flex());
+        cache.reserve(4).unwrap();
+        let x = random_tensor::<2>(1, [2, 8]);
+        let append = |cache: &mut KvCache| {
+            with_at_most(1000, || cache.append(0, x.clone(), x.clone()).map(|_| ()).map_err(|e| e.code))
+        };
+        assert_eq!(append(&mut cache), Ok(()));
+        cache.advance(2);
+        let mut other = cache.clone();
+        for cache in [&mut cache, &mut other] {
+            assert_eq!(append(cache), Err(ErrorCode::OutOfMemory));
+            assert_eq!((cache.len(), cache.capacity()), (2, STEP));
+        }
+        // The one makes its copy; from then on neither shares anything.
+        cache.append(0, x.clone(), x.clone()).unwrap();
+        assert_eq!((append(&mut cache), append(&mut other)), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 use core::iter;
 use core::ops::Range;
-use std::collections::HashMap;
+
+/// The longest name that is looked for in a text, in bytes; real ones have fewer than sixty. A longer token is never
+/// read from text: a vocabulary of long names that begin alike would make the search quadratic.
+const MAX_NAME: usize = 256;
 
 /// A set of added tokens.
 #[derive(Debug)]
 pub(super) struct AddedTokens {
-    ids: HashMap<String, u32>,
-    /// The lengths that occur, in bytes, longest first.
-    lengths: Vec<usize>,
+    /// Names and ids, sorted by name.
+    tokens: Vec<(String, u32)>,
     /// Whether a token begins with the byte.
     begins: [bool; 256],
 }
@@ -22,19 +24,22 @@ pub(super) enum Part<'a> {
 }
 
 impl AddedTokens {
-    pub(super) fn new(tokens: Vec<(String, u32)>) -> Self {
-        let mut lengths: Vec<_> = tokens.iter().map(|(token, _)| token.len()).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
-        lengths.dedup();
+    pub(super) fn new(mut tokens: Vec<(String, u32)>) -> Self {
+        tokens.retain(|(token, _)| (1..=MAX_NAME).contains(&token.len()));
+        // Of a name that occurs twice the later one counts.
+        tokens.reverse();
+        tokens.sort_by(|(a, _), (b, _)| a.cmp(b));
+        tokens.dedup_by(|(a, _), (b, _)| a == b);
         let mut begins = [false; 256];
         for first in tokens.iter().filter_map(|(token, _)| token.bytes().next()) {
             begins[usize::from(first)] = true;
         }
-        Self { ids: tokens.into_iter().collect(), lengths, begins }
+        Self { tokens, begins }
     }
 
     pub(super) fn id(&self, token: &str) -> Option<u32> {
-        self.ids.get(token).copied()
+        let at = self.tokens.binary_search_by(|(name, _)| name.as_str().cmp(token)).ok()?;
+        self.tokens.get(at).map(|(_, id)| *id)
     }
 
     /// The text in parts, leftmost token first, the longest where several begin. Found as they are asked for.
@@ -57,19 +62,36 @@ impl AddedTokens {
         })
     }
 
-    /// All tokens, in no order.
+    /// All tokens.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.ids.keys().map(String::as_str)
+        self.tokens.iter().map(|(name, _)| name.as_str())
     }
 
     /// The first token in the text, and where it is.
     pub(super) fn find(&self, text: &str) -> Option<(Range<usize>, u32)> {
-        let bytes = text.bytes().enumerate();
-        let mut starts = bytes.filter(|&(_, byte)| self.begins[usize::from(byte)]);
+        let bytes = text.as_bytes();
+        let mut starts = bytes.iter().enumerate().filter(|(_, byte)| self.begins[usize::from(**byte)]);
         starts.find_map(|(start, _)| {
-            let ends = self.lengths.iter().map(|length| start + length);
-            ends.map(|end| start..end).find_map(|range| Some((range.clone(), self.id(text.get(range)?)?)))
+            let (length, id) = self.longest(&bytes[start..])?;
+            Some((start..start + length, id))
         })
+    }
+
+    /// The longest token that the text begins with, and its length.
+    fn longest(&self, text: &[u8]) -> Option<(usize, u32)> {
+        let (mut candidates, mut longest) = (&self.tokens[..], None);
+        // Those that go on like the text, byte by byte; the shortest of them is the first.
+        for (at, byte) in text.iter().enumerate() {
+            let next = |(name, _): &(String, u32)| name.as_bytes().get(at).copied();
+            let start = candidates.partition_point(|token| next(token) < Some(*byte));
+            let end = candidates.partition_point(|token| next(token) <= Some(*byte));
+            candidates = &candidates[start..end];
+            let Some((name, id)) = candidates.first() else { break };
+            if name.len() == at + 1 {
+                longest = Some((name.len(), *id));
+            }
+        }
+        longest
     }
 }
 
@@ -91,6 +113,28 @@ mod tests {
         assert_eq!(parts(&tokens, "x[A]y"), [Text("x"), Token(1), Text("y")]);
         assert_eq!(parts(&tokens, "[A]][A]"), [Token(2), Token(1)]);
         assert_eq!(parts(&tokens, "[[A]ééè"), [Text("["), Token(1), Token(3), Token(3), Text("è")]);
+    }
+
+    /// Each byte of a text is compared with one byte of a name at a time, and with no more than the longest name has.
+    #[test]
+    fn names_of_many_lengths_are_few_and_found() {
+        let tokens = (1..=100_000).step_by(17).map(|n| ("a".repeat(n), n as u32));
+        let tokens = AddedTokens::new(tokens.collect());
+        assert_eq!(tokens.names().map(str::len).max(), Some(256));
+        assert_eq!(tokens.names().count(), 16);
+        let text = "a".repeat(600) + "b";
+        use Part::{Text, Token};
+        let rest = [Token(86), Token(1), Token(1), Text("b")];
+        assert_eq!(parts(&tokens, &text)[..2], [Token(256), Token(256)]);
+        assert_eq!(parts(&tokens, &text)[2..], rest);
+        assert_eq!((tokens.id(&"a".repeat(256)), tokens.id(&"a".repeat(273))), (Some(256), None));
+    }
+
+    #[test]
+    fn the_later_of_two_equal_names_counts() {
+        let tokens = [("a", 1), ("b", 2), ("a", 3), ("", 4)];
+        let tokens = AddedTokens::new(tokens.map(|(token, id)| (token.to_owned(), id)).to_vec());
+        assert_eq!((tokens.id("a"), tokens.id(""), tokens.names().count()), (Some(3), None, 2));
     }
 
     #[test]

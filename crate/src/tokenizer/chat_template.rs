@@ -1,26 +1,31 @@
 //! Conversations as one text, by the Jinja template that a model brings along.
 //!
-//! Templates are code from a file that nobody vouches for: how long one is, how long it runs, how deep it nests and
-//! how much it writes are bounded. How much it keeps in variables is not, since the engine has no such limit: one
-//! that doubles a text until memory ends traps, which in a browser ends the worker.
+//! Templates are code from a file that nobody vouches for. How long one is, how many instructions it runs, how deep it
+//! nests and how much it writes are bounded; and whatever an instruction does with texts and containers is paid for
+//! from an account, before it is done. So a template ends after a second or two, and holds no more than it has paid for.
 //!
 //! The surroundings are those that Hugging Face's `apply_chat_template` gives: blocks are trimmed, and the same
 //! variables, functions and string methods are there.
 
+mod builtins;
 mod clock;
+mod compile;
 mod json;
 mod limits;
+mod meter;
 mod methods;
+mod operators;
 mod tags;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Value};
+use minijinja::machinery::{eval, make_string_output};
+use minijinja::{AutoEscape, Environment, Value, escape_formatter};
 
-use self::limits::Bounded;
+use self::meter::Meter;
 use super::generative::TextTokenizer;
 use crate::error::{Error, ErrorCode, Result};
 use crate::formats::gguf::Metadata;
@@ -28,8 +33,6 @@ use crate::formats::gguf::Metadata;
 pub use clock::set_clock;
 
 const KEY: &str = "tokenizer.chat_template";
-/// The name of the one template in its environment; error messages show it.
-const NAME: &str = "chat";
 
 /// Who says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ pub struct Message {
 /// A model's way to write conversations down.
 #[derive(Debug)]
 pub struct ChatTemplate {
-    environment: Option<Environment<'static>>,
+    source: Option<String>,
     /// `bos_token` and its like, by name.
     tokens: Vec<(&'static str, String)>,
 }
@@ -79,12 +82,13 @@ impl ChatTemplate {
         let tokens = [("bos_token", tokenizer.bos()), ("eos_token", tokenizer.eos())];
         let text = |id: Option<u32>| tokenizer.token(id?).map(str::to_owned);
         let tokens = tokens.into_iter().filter_map(|(name, id)| Some((name, text(id)?)));
-        Ok(Self { environment: source.map(environment).transpose()?, tokens: tokens.collect() })
+        let source = source.map(checked).transpose()?;
+        Ok(Self { source, tokens: tokens.collect() })
     }
 
     /// Whether the file has a template.
     pub fn has_template(&self) -> bool {
-        self.environment.is_some()
+        self.source.is_some()
     }
 
     /// The conversation as one text; with `add_generation_prompt`, up to where the model's answer begins.
@@ -92,21 +96,19 @@ impl ChatTemplate {
     /// # Errors
     /// [`ErrorCode::Template`] where the template fails, refuses the conversation, or exceeds a limit.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
-        let Some(environment) = &self.environment else {
-            let contents: Vec<_> = messages.iter().map(|message| message.content.as_str()).collect();
-            return Ok(contents.join("\n"));
-        };
-        let mut environment = environment.clone();
-        environment.set_fuel(Some(limits::fuel(messages.len())));
-        let template = environment.get_template(NAME).map_err(failed)?;
-        let most = limits::output(messages.iter().map(|message| message.content.len()).sum());
-        let mut output = Bounded::new(most);
-        let rendered =
-            template.render_captured_to(self.context(messages, add_generation_prompt), &mut output);
-        match (output.into_text(), rendered) {
-            (None, _) => Err(refused(&format!("It writes more than {most} bytes."))),
-            (Some(_), Err(error)) => Err(failed(error)),
-            (Some(text), Ok(_)) => Ok(text),
+        let contents = messages.iter().map(|message| message.content.as_str());
+        let Some(source) = &self.source else { return Ok(contents.collect::<Vec<_>>().join("\n")) };
+        let bytes = contents.map(str::len).sum();
+        let environment = environment(bytes, messages.len());
+        let program = compile::compile(source).map_err(failed)?;
+        let (blocks, mut text) = (BTreeMap::new(), String::new());
+        let context = self.context(messages, add_generation_prompt);
+        let mut output = make_string_output(&mut text);
+        eval(&environment, &program, context, &blocks, &mut output, AutoEscape::None).map_err(failed)?;
+        let most = limits::output(bytes);
+        match text.len() > most {
+            true => Err(refused(&format!("It writes more than {most} bytes."))),
+            false => Ok(text),
         }
     }
 
@@ -126,23 +128,34 @@ impl ChatTemplate {
     }
 }
 
-/// Where a template is at home in Hugging Face's library.
-fn environment(source: &str) -> Result<Environment<'static>> {
-    limits::check_source(source)?;
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
-    let mut environment = Environment::new();
-    environment.set_syntax(syntax);
-    environment.set_recursion_limit(limits::RECURSION);
-    environment.set_unknown_method_callback(methods::call);
-    environment.add_filter("tojson", json::filter);
-    environment.add_function("raise_exception", raise);
-    environment.add_function("strftime_now", |format: &str| clock::format_now(format));
-    environment.add_template_owned(NAME, without_generation_tags(source)).map_err(failed)?;
-    Ok(environment)
+/// The source of a template that can be compiled.
+fn checked(source: &str) -> Result<String> {
+    if source.len() > limits::SOURCE_BYTES {
+        let most = limits::SOURCE_BYTES;
+        return Err(refused(&format!("It has {} bytes; {most} are allowed.", source.len())));
+    }
+    let source = without_generation_tags(source);
+    compile::compile(&source).map_err(failed)?;
+    Ok(source)
 }
 
-fn raise(message: String) -> core::result::Result<Value, minijinja::Error> {
-    Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message))
+/// Where a template is at home in Hugging Face's library, with an account for one rendering.
+fn environment(contents: usize, messages: usize) -> Environment<'static> {
+    let meter = Arc::new(Meter::new(limits::work(contents)));
+    let mut environment = Environment::empty();
+    environment.set_recursion_limit(limits::RECURSION);
+    environment.set_fuel(Some(limits::fuel(messages)));
+    operators::add_operators(&mut environment, &meter);
+    builtins::add_builtins(&mut environment, &meter);
+    let of = Arc::clone(&meter);
+    environment.set_unknown_method_callback(move |_, value, name, arguments| {
+        methods::call(&of, value, name, arguments)
+    });
+    environment.set_formatter(move |output, state, value| {
+        meter.pay_all(value)?;
+        escape_formatter(output, state, value)
+    });
+    environment
 }
 
 /// `{% generation %}` marks what the model says, for training. Here it is a block like any other.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::malformed;
-use super::reader::Reader;
+use super::reader::{Reader, try_owned};
 use super::scalar::{Scalar, ScalarType};
 use crate::error::{Error, Result};
+use crate::memory::try_capacity;
 
 /// The smallest entry: an empty key, its value's type, and a value of one byte.
 pub(super) const MIN_ENTRY_BYTES: usize = 8 + 4 + 1;
@@ -157,11 +158,12 @@ impl Metadata {
         let Value::Scalars(kind, bytes) = self.value(key)? else {
             return Err(wrong_type(key, wanted));
         };
-        let values = bytes.chunks_exact(kind.size()).map(|bytes| {
+        let mut values = try_capacity(bytes.len() / kind.size())?;
+        for bytes in bytes.chunks_exact(kind.size()) {
             let scalar = kind.decode(bytes).map_err(|e| e.about(key))?;
-            convert(scalar).ok_or_else(|| wrong_type(key, wanted))
-        });
-        values.collect()
+            values.push(convert(scalar).ok_or_else(|| wrong_type(key, wanted))?);
+        }
+        Ok(values)
     }
 }
 
@@ -180,13 +182,16 @@ impl Value {
         if let Some(kind) = ScalarType::from_code(kind) {
             let count = reader.count(kind.size())?;
             let bytes = reader.take(count * kind.size())?;
-            return Ok(Self::Scalars(kind, bytes.into_owned()));
+            return try_owned(bytes).map(|bytes| Self::Scalars(kind, bytes));
         }
         match kind {
             TEXT => {
                 let count = reader.count(size_of::<u64>())?;
-                let texts = (0..count).map(|_| reader.text());
-                texts.collect::<Result<_>>().map(Self::Texts)
+                let mut texts = try_capacity(count)?;
+                for _ in 0..count {
+                    texts.push(reader.text()?);
+                }
+                Ok(Self::Texts(texts))
             }
             ARRAY if depth > 1 => {
                 for _ in 0..reader.count(MIN_ARRAY_BYTES)? {
@@ -214,6 +219,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorCode;
     use crate::formats::open_gguf;
+    use crate::memory::scarcity::with_at_most;
 
     fn metadata(file: &Gguf) -> Result<Metadata> {
         open_gguf(file.bytes()).map(|file| file.metadata)
@@ -270,6 +276,21 @@ mod tests {
         assert!(read(MAX_ARRAY_DEPTH - 1).is_ok());
         for depth in [MAX_ARRAY_DEPTH, 10_000] {
             assert_eq!(read(depth).unwrap_err().code, ErrorCode::MalformedFile);
+        }
+    }
+
+    /// A list of texts takes several times its bytes in the file.
+    #[test]
+    fn entries_that_there_is_no_memory_for_are_an_error() {
+        for (kind, value) in [
+            (8, text(&"a".repeat(5000))),
+            (9, array(8, 1000, &text("").repeat(1000))),
+            (9, array(5, 2000, &[0; 8000])),
+        ] {
+            let bytes = Gguf::default().entry("key", kind, &value).bytes();
+            assert!(open_gguf(bytes.clone()).is_ok());
+            let error = with_at_most(4096, || open_gguf(bytes)).err().unwrap();
+            assert_eq!((error.code, error.detail.as_deref()), (ErrorCode::OutOfMemory, Some("key")));
         }
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::super::{Segments, malformed};
 use crate::error::{Error, Result};
+use crate::memory::try_capacity;
 
 /// Reads little-endian values one after another. Every read fails where the bytes end.
 pub(super) struct Reader<'a> {
@@ -31,9 +32,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn take(&mut self, length: usize) -> Result<Cow<'a, [u8]>> {
-        let end = self.position.checked_add(length);
-        let taken = end.and_then(|end| self.bytes.slice(self.position..end));
-        let taken = taken.ok_or_else(|| self.truncated())?;
+        let end = self.position.checked_add(length).filter(|end| *end <= self.bytes.len());
+        let end = end.ok_or_else(|| self.truncated())?;
+        let taken = self.bytes.slice(self.position..end)?;
         self.position += length;
         Ok(taken)
     }
@@ -68,12 +69,24 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self) -> Result<String> {
         let start = self.position;
         let length = self.count(1)?;
-        String::from_utf8(self.take(length)?.into_owned())
+        String::from_utf8(try_owned(self.take(length)?)?)
             .map_err(|_| malformed(format!("The text at byte {start} of the GGUF file is not UTF-8.")))
     }
 
     fn truncated(&self) -> Error {
         malformed(format!("The GGUF file ends too early, after {} bytes.", self.bytes.len()))
+    }
+}
+
+/// Bytes that are kept, or `out-of-memory`.
+pub(super) fn try_owned(bytes: Cow<'_, [u8]>) -> Result<Vec<u8>> {
+    match bytes {
+        Cow::Owned(bytes) => Ok(bytes),
+        Cow::Borrowed(bytes) => {
+            let mut owned = try_capacity(bytes.len())?;
+            owned.extend_from_slice(bytes);
+            Ok(owned)
+        }
     }
 }
 

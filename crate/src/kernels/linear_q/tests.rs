@@ -114,6 +114,25 @@ fn rounded(block: &[f32]) -> (f32, Vec<f64>) {
     (scale, rounded.collect())
 }
 
+/// Bytes of packed weights for each byte in a file, in thousandths. Loading must take at most a quarter more than the
+/// file, and what is packed is most of it.
+#[test]
+fn packed_weights_take_little_more_than_the_file() {
+    let expected = [1111, 1200, 1091, 1167, 1059, 1238, 1055, 1056, 1045, 1010];
+    for ((dtype, _), expected) in BLOCKS.into_iter().zip(expected) {
+        let format = BlockFormat::of(dtype).unwrap();
+        for order in [Order::Rows, Order::Interleaved] {
+            for columns in [256, 2048] {
+                let (bytes, rows) = Packer::in_order(format, columns, order).unwrap().tile();
+                let stored = rows * columns / format.elements * format.bytes;
+                let ratio = bytes as f64 / stored as f64;
+                assert_eq!((ratio * 1000.0).round() as u32, expected, "{dtype:?}");
+                assert!(ratio <= 1.25, "{dtype:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn products_match_the_rounded_oracle_and_stay_near_the_f32_product() {
     for (seed, stored) in stored_blocks() {

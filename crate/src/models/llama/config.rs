@@ -59,11 +59,11 @@ pub struct LlamaConfig {
     pub num_attention_heads: usize,
     /// Key-value heads; they divide the query heads.
     pub num_key_value_heads: usize,
-    /// Width of a head.
+    /// Width of a head, all of which turns.
     pub head_dim: usize,
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
-    /// The longest text of training, in tokens.
+    /// The longest text of training, in tokens; of more than a million, a million.
     pub max_position_embeddings: usize,
     /// Added to the mean square of every norm.
     pub rms_norm_eps: f64,
@@ -73,8 +73,6 @@ pub struct LlamaConfig {
     pub layer_types: Vec<LayerType>,
     /// Positions that a sliding layer's queries see, their own included.
     pub sliding_window: Option<usize>,
-    /// Elements of a head that turn, the first ones.
-    pub rotary_dim: usize,
     /// The angles of full layers.
     pub rope: RopeConfig,
     /// The angles of sliding layers.
@@ -132,9 +130,9 @@ impl LlamaConfig {
                 "The key-value heads do not divide the query heads.",
             ));
         }
-        if self.rotary_dim > self.head_dim || !self.rotary_dim.is_multiple_of(2) {
-            let message = format!("{} of {} elements of a head cannot turn.", self.rotary_dim, self.head_dim);
-            return Err(unsupported("rotary_dim", message));
+        if !self.head_dim.is_multiple_of(2) {
+            let message = format!("Heads of {} elements cannot turn in pairs.", self.head_dim);
+            return Err(unsupported("head_dim", message));
         }
         if self.layer_types.len() != self.num_hidden_layers {
             let message = format!("{} layers have {} types.", self.num_hidden_layers, self.layer_types.len());
@@ -158,7 +156,6 @@ impl LlamaConfig {
             ("vocab_size", self.vocab_size),
             ("max_position_embeddings", self.max_position_embeddings),
             ("sliding_window", self.sliding_window.unwrap_or(1)),
-            ("rotary_dim", self.rotary_dim),
         ];
         match sizes.into_iter().find(|(_, size)| !(1..=LARGEST).contains(size)) {
             Some((name, size)) => {

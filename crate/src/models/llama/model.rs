@@ -125,12 +125,12 @@ impl Sight {
 
 fn sights(config: &LlamaConfig, weights: &impl Weights) -> Result<Vec<(Rope, Scores)>> {
     let factors = |scaling: &_| match scaling {
-        RopeScaling::Factors => weights.read("rope_freqs.weight", &[config.rotary_dim / 2]).map(Some),
+        RopeScaling::Factors => weights.read("rope_freqs.weight", &[config.head_dim / 2]).map(Some),
         _ => Ok(None),
     };
     let sight = |rope: &RopeConfig, factors: Option<&[f32]>, window| {
         let scores = Scores { scale: config.attention_scale, cap: config.attn_logit_softcapping, window };
-        (Rope::new(rope.theta, config.rotary_dim, &rope.scaling, factors, config.pairs), scores)
+        (Rope::new(rope.theta, config.head_dim, &rope.scaling, factors, config.pairs), scores)
     };
     let factors = factors(&config.rope.scaling)?;
     let mut sights = Vec::new();

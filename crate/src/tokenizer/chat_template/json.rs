@@ -3,17 +3,22 @@
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
+use super::limits::MAX_DEPTH;
+use super::meter::Meter;
+
 type Result<T> = core::result::Result<T, Error>;
 
-/// How deep values may nest.
-const MAX_DEPTH: usize = 32;
+/// The widest indentation, in spaces.
+const MAX_INDENT: usize = 16;
 
 /// `value|tojson` and `value|tojson(indent=2)`.
-pub(super) fn filter(value: &Value, kwargs: Kwargs) -> Result<String> {
-    let indent = kwargs.get::<Option<usize>>("indent")?.map(|indent| indent.min(16));
+pub(super) fn filter(meter: &Meter, value: &Value, kwargs: &Kwargs) -> Result<String> {
+    let indent = kwargs.get::<Option<usize>>("indent")?.map(|indent| indent.min(MAX_INDENT));
     // Spelled out in many templates, and the default here.
     let _: Option<bool> = kwargs.get("ensure_ascii")?;
     kwargs.assert_all_used()?;
+    // A value of its own line is indented by at most so many times what it costs.
+    (0..indent.map_or(1, |_| MAX_INDENT)).try_for_each(|_| meter.pay_all(value))?;
     let mut text = String::new();
     Writer { text: &mut text, indent, depth: 0 }.value(value)?;
     Ok(text)

@@ -1,15 +1,22 @@
 //! The methods of Python's strings and dictionaries that templates call.
 
 use minijinja::value::{ValueKind, from_args};
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::{Error, ErrorKind, Value};
+
+use super::meter::{Meter, items};
 
 type Result<T> = core::result::Result<T, Error>;
 
+/// How much longer looking characters up takes than copying them.
+const PER_CHARACTER: usize = 8;
+
 /// `value.name(args)`, for values that have no such method of their own.
-pub(super) fn call(_: &mut State<'_, '_>, value: &Value, name: &str, args: &[Value]) -> Result<Value> {
+pub(super) fn call(meter: &Meter, value: &Value, name: &str, args: &[Value]) -> Result<Value> {
+    meter.pay_touch(value)?;
+    args.iter().try_for_each(|argument| meter.pay_touch(argument))?;
     match (value.kind(), value.as_str()) {
-        (ValueKind::String, Some(text)) => string(text, name, args),
-        (ValueKind::Map, _) => map(value, name, args),
+        (ValueKind::String, Some(text)) => string(meter, text, name, args),
+        (ValueKind::Map, _) => map(meter, value, name, args),
         _ => Err(unknown()),
     }
 }
@@ -18,30 +25,35 @@ fn unknown() -> Error {
     Error::from(ErrorKind::UnknownMethod)
 }
 
-fn string(text: &str, name: &str, args: &[Value]) -> Result<Value> {
+fn string(meter: &Meter, text: &str, name: &str, args: &[Value]) -> Result<Value> {
     match name {
-        "strip" | "lstrip" | "rstrip" => strip(text, name, args),
-        "split" | "rsplit" => split(text, name, args),
-        "startswith" | "endswith" => affix(text, name, args),
-        "replace" => replace(text, args),
+        "strip" | "lstrip" | "rstrip" => strip(meter, text, name, args),
+        "split" | "rsplit" => split(meter, text, name, args),
+        "startswith" | "endswith" => affix(meter, text, name, args),
+        "replace" => replace(meter, text, args),
         "find" | "rfind" | "count" | "removeprefix" | "removesuffix" => search(text, name, args),
-        "join" => join(text, args),
+        "join" => join(meter, text, args),
         _ => {
             let () = from_args(args)?;
-            plain(text, name)
+            plain(meter, text, name)
         }
     }
 }
 
 /// The methods without arguments.
-fn plain(text: &str, name: &str) -> Result<Value> {
+fn plain(meter: &Meter, text: &str, name: &str) -> Result<Value> {
+    // They go from character to character, and look each up.
+    meter.pay(text.len().saturating_mul(PER_CHARACTER))?;
     let all = |holds: fn(char) -> bool| Value::from(!text.is_empty() && text.chars().all(holds));
     Ok(match name {
         "upper" => text.to_uppercase().into(),
         "lower" => text.to_lowercase().into(),
         "capitalize" => capitalize(text).into(),
         "title" => title(text).into(),
-        "splitlines" => text.lines().map(Value::from).collect(),
+        "splitlines" => {
+            meter.pay_nodes(text.lines().count())?;
+            text.lines().map(Value::from).collect()
+        }
         "isspace" => all(char::is_whitespace),
         "isalpha" => all(char::is_alphabetic),
         "isalnum" => all(char::is_alphanumeric),
@@ -52,8 +64,9 @@ fn plain(text: &str, name: &str) -> Result<Value> {
     })
 }
 
-fn strip(text: &str, name: &str, args: &[Value]) -> Result<Value> {
+fn strip(meter: &Meter, text: &str, name: &str, args: &[Value]) -> Result<Value> {
     let (characters,): (Option<&str>,) = from_args(args)?;
+    meter.pay(text.len().saturating_mul(characters.map_or(1, str::len)))?;
     let stripped = |c: char| characters.map_or(c.is_whitespace(), |characters| characters.contains(c));
     Ok(Value::from(match name {
         "lstrip" => text.trim_start_matches(stripped),
@@ -62,11 +75,16 @@ fn strip(text: &str, name: &str, args: &[Value]) -> Result<Value> {
     }))
 }
 
-fn split(text: &str, name: &str, args: &[Value]) -> Result<Value> {
+fn split(meter: &Meter, text: &str, name: &str, args: &[Value]) -> Result<Value> {
     let (separator, most): (Option<&str>, Option<i64>) = from_args(args)?;
     // Of pieces, one more than of splits; without a limit where that is negative.
     let most =
         most.and_then(|most| usize::try_from(most).ok()).map_or(usize::MAX, |most| most.saturating_add(1));
+    let ends = match separator {
+        Some(separator) => text.matches(separator).count(),
+        None => text.split_whitespace().count(),
+    };
+    meter.pay_nodes(ends.saturating_add(1).min(most))?;
     let mut pieces: Vec<&str> = match (separator, name) {
         (Some(""), _) => return Err(Error::new(ErrorKind::InvalidOperation, "empty separator")),
         (Some(separator), "split") => text.splitn(most, separator).collect(),
@@ -81,8 +99,9 @@ fn split(text: &str, name: &str, args: &[Value]) -> Result<Value> {
 }
 
 /// `startswith` and `endswith`, of a text or of any in a tuple.
-fn affix(text: &str, name: &str, args: &[Value]) -> Result<Value> {
+fn affix(meter: &Meter, text: &str, name: &str, args: &[Value]) -> Result<Value> {
     let (affix,): (&Value,) = from_args(args)?;
+    meter.pay_all(affix)?;
     let is_there =
         |affix: &str| if name == "endswith" { text.ends_with(affix) } else { text.starts_with(affix) };
     if let Some(affix) = affix.as_str() {
@@ -92,9 +111,10 @@ fn affix(text: &str, name: &str, args: &[Value]) -> Result<Value> {
     Ok(affixes.any(|affix| affix.as_str().is_some_and(is_there)).into())
 }
 
-fn replace(text: &str, args: &[Value]) -> Result<Value> {
+fn replace(meter: &Meter, text: &str, args: &[Value]) -> Result<Value> {
     let (old, new, most): (&str, &str, Option<i64>) = from_args(args)?;
     let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    meter.pay(text.matches(old).count().min(most).saturating_mul(new.len()))?;
     Ok(text.replacen(old, new, most).into())
 }
 
@@ -110,13 +130,18 @@ fn search(text: &str, name: &str, args: &[Value]) -> Result<Value> {
     })
 }
 
-fn join(separator: &str, args: &[Value]) -> Result<Value> {
+fn join(meter: &Meter, separator: &str, args: &[Value]) -> Result<Value> {
     let (values,): (&Value,) = from_args(args)?;
+    meter.pay_all(values)?;
+    meter.pay(separator.len().saturating_mul(values.as_str().map_or(items(values), str::len)))?;
     let texts: Vec<String> = values.try_iter()?.map(|value| value.to_string()).collect();
     Ok(texts.join(separator).into())
 }
 
-fn map(value: &Value, name: &str, args: &[Value]) -> Result<Value> {
+fn map(meter: &Meter, value: &Value, name: &str, args: &[Value]) -> Result<Value> {
+    if name != "get" {
+        meter.pay_items(value)?;
+    }
     let pair = |key: Value| Ok((key.clone(), value.get_item(&key)?));
     let pairs = || value.try_iter()?.map(pair).collect::<Result<Vec<_>>>();
     match name {

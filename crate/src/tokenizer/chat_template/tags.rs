@@ -2,126 +2,97 @@
 //!
 //! Programs are trees, walked by recursion. The interpreter bounds how deep brackets and blocks nest, but every operator
 //! of a long expression and every branch of a condition nests by one level too, and a stack that overflows cannot be
-//! caught in wasm.
+//! caught in wasm. The compiler also computes what is constant, whatever it costs.
 
-/// Words, texts and signs in one tag: a thousand levels fit on wasm's stack with room to spare.
-const TAG_TOKENS: usize = 1000;
-/// Further branches of all conditions of a template.
-const BRANCHES: usize = 500;
+use minijinja::Error;
+use minijinja::machinery::{Token, tokenize};
+use minijinja::syntax::SyntaxConfig;
 
-/// Whether no tag and no condition can nest too deeply.
-pub(super) fn is_flat(source: &str) -> bool {
-    let mut branches = 0;
-    let mut rest = source;
-    while let Some(tag) = next_tag(rest) {
-        let mut tokens = Tokens { rest: tag, depth: 0 };
-        let mut first = None;
-        for (count, token) in tokens.by_ref().enumerate() {
-            first = first.or(Some(token).filter(|token| !matches!(*token, "-" | "+")));
-            branches += usize::from(token == "elif");
-            if count >= TAG_TOKENS || branches > BRANCHES {
-                return false;
-            }
-        }
-        rest = tokens.rest;
-        if first == Some("raw") {
-            rest = after_raw(rest);
+use super::limits::{BRANCHES, CONSTANT_BYTES, TAG_TOKENS};
+use super::meter::failed;
+
+type Result<T> = core::result::Result<T, Error>;
+
+/// What is known of the tag that is being read, and of those before it.
+#[derive(Default)]
+struct Tags {
+    tokens: usize,
+    branches: usize,
+    multiplies: bool,
+    /// The bytes of its words, texts and signs.
+    bytes: u64,
+    /// The product of its numbers.
+    product: u64,
+    /// At most the bytes of all constants that tags so far make by multiplying.
+    constant_bytes: u64,
+}
+
+/// Whether no tag and no condition can nest too deeply, and no constant can become too large.
+pub(super) fn check(source: &str, syntax: &SyntaxConfig) -> Result<()> {
+    let mut tags = Tags::default();
+    for token in tokenize(source, false, syntax.clone()) {
+        let (token, span) = token?;
+        match token {
+            Token::TemplateData(_) => {}
+            Token::VariableStart | Token::BlockStart => tags.begin(),
+            Token::VariableEnd | Token::BlockEnd => tags.end()?,
+            token => tags.read(&token, (span.end_offset - span.start_offset) as usize)?,
         }
     }
-    true
+    Ok(())
 }
 
-/// The text behind the next `{{` or `{%` that is not in a comment.
-fn next_tag(mut text: &str) -> Option<&str> {
-    loop {
-        let at = text.find('{')?;
-        text = &text[at + 1..];
-        if let Some(tag) = text.strip_prefix(['{', '%']) {
-            return Some(tag);
-        }
-        if text.starts_with('#') {
-            text = &text[text.find("#}")? + 2..];
-        }
+impl Tags {
+    fn begin(&mut self) {
+        (self.tokens, self.multiplies, self.bytes, self.product) = (0, false, 0, 1);
     }
-}
 
-/// The text behind `{% endraw %}`; nothing where that is missing.
-fn after_raw(mut text: &str) -> &str {
-    while let Some(at) = text.find("{%") {
-        text = &text[at + 2..];
-        let tag = text.trim_start_matches(['-', '+']).trim_start();
-        let end = tag.strip_prefix("endraw").map(|end| end.trim_start().trim_start_matches(['-', '+']));
-        if let Some(after) = end.and_then(|end| end.strip_prefix("%}")) {
-            return after;
+    fn read(&mut self, token: &Token<'_>, bytes: usize) -> Result<()> {
+        self.tokens += 1;
+        self.branches += usize::from(matches!(token, Token::Ident("elif")));
+        if self.tokens > TAG_TOKENS || self.branches > BRANCHES {
+            return Err(failed("it has a tag or a condition that is too long"));
         }
-    }
-    ""
-}
-
-/// What one tag is made of, up to its end: words, texts in quotes, and single characters.
-struct Tokens<'a> {
-    rest: &'a str,
-    /// Open brackets: `}}` may end two of them.
-    depth: usize,
-}
-
-impl<'a> Iterator for Tokens<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        self.rest = self.rest.trim_start();
-        if self.depth == 0 && (self.rest.starts_with("}}") || self.rest.starts_with("%}")) {
-            self.rest = &self.rest[2..];
-            return None;
-        }
-        let first = self.rest.chars().next()?;
-        match first {
-            '(' | '[' | '{' => self.depth += 1,
-            ')' | ']' | '}' => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
-        let length = match first {
-            '"' | '\'' => quoted(self.rest),
-            c if is_word(c) => self.rest.find(|c| !is_word(c)).unwrap_or(self.rest.len()),
-            c => c.len_utf8(),
+        self.multiplies |= matches!(token, Token::Mul);
+        self.bytes += bytes as u64;
+        // One more each, so that this is no less than any sum of them either.
+        let factor = match token {
+            Token::Int(number) => number.saturating_add(1),
+            Token::Int128(_) | Token::Pow => u64::MAX,
+            Token::Ident("true" | "True") => 2,
+            _ => 1,
         };
-        let token;
-        (token, self.rest) = self.rest.split_at(length);
-        Some(token)
+        self.product = self.product.saturating_mul(factor);
+        Ok(())
     }
-}
 
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// The length of a text in quotes, which the end of the source may cut off.
-fn quoted(text: &str) -> usize {
-    let mut characters = text.char_indices();
-    let quote = characters.next().map(|(_, quote)| quote);
-    while let Some((at, c)) = characters.next() {
-        if Some(c) == quote {
-            return at + 1;
+    fn end(&mut self) -> Result<()> {
+        if self.multiplies {
+            self.constant_bytes = self.constant_bytes.saturating_add(self.bytes.saturating_mul(self.product));
         }
-        if c == '\\' {
-            characters.next();
+        match self.constant_bytes > CONSTANT_BYTES {
+            true => Err(failed("its tags multiply by too much")),
+            false => Ok(()),
         }
     }
-    text.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn is_allowed(source: &str) -> bool {
+        check(source, &SyntaxConfig::default()).is_ok()
+    }
+
     #[test]
     fn long_tags_and_conditions_are_found() {
         let sum = |n| format!("{{{{ 1{} }}}}", " + 1".repeat(n));
         let branches = |n| format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(n));
         for (limit, make) in [(499, &sum as &dyn Fn(usize) -> String), (500, &branches)] {
-            assert!(is_flat(&make(limit)));
+            assert!(is_allowed(&make(limit)));
             for wrong in [make(limit + 1), make(60_000)] {
-                assert!(!is_flat(&wrong));
+                assert!(!is_allowed(&wrong));
                 // Whatever stands in front.
                 for front in [
                     "it's {",
@@ -132,7 +103,7 @@ mod tests {
                     "{%-raw%}'{%endraw%}",
                     "{{ '\\'' }}",
                 ] {
-                    assert!(!is_flat(&format!("{front}{wrong}")), "{front}");
+                    assert!(!is_allowed(&format!("{front}{wrong}")), "{front}");
                 }
             }
         }
@@ -148,7 +119,31 @@ mod tests {
             format!("{{{{ \"{long}\" }}}}"),
             "{{ 1 }}{% set a = 2 %} elif ".repeat(3000),
         ] {
-            assert!(is_flat(&source));
+            assert!(is_allowed(&source));
+        }
+    }
+
+    #[test]
+    fn large_constants_are_found() {
+        for allowed in [
+            "{{ '=' * 80 }}",
+            "{{ x * 2 + 3 * y[10] == 'user' ~ 'assistant' ~ 'system' ~ 'tool' }}",
+            "{{ 100000000 + 3 }}",
+            "{{ 2 ** 3 }}",
+            &"{{ 'x' * 1000 }}".repeat(100),
+        ] {
+            assert!(is_allowed(allowed), "{allowed:.80}");
+        }
+        for refused in [
+            "{{ 'x' * 100000000 }}",
+            "{{ 2 in [1] * 100000000 }}",
+            "{{ [1] * 1000 * 1000 }}",
+            "{{ [1] * (1000 + 1000 + 1000 + 1000) * 1000 }}",
+            "{{ 'x' * 10 ** 8 }}",
+            &format!("{{{{ '{}' * 100 }}}}", "x".repeat(100_000)),
+            &"{{ 'x' * 1000 }}".repeat(1000),
+        ] {
+            assert!(!is_allowed(refused), "{refused:.80}");
         }
     }
 }

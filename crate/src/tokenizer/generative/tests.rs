@@ -306,13 +306,15 @@ fn inconsistent_vocabularies_are_errors() {
 
 #[test]
 fn odd_vocabularies_work() {
-    let huge = "x".repeat(1 << 20);
+    let (long, huge) = ("x".repeat(256), "y".repeat(1 << 20));
     let tokenizer = read(&byte_level(
         &MERGES,
-        &[(&huge, CONTROL), (&huge, NORMAL), ("", CONTROL), ("", NORMAL), ("a", CONTROL)],
+        &[(&long, CONTROL), (&huge, CONTROL), (&huge, NORMAL), ("", CONTROL), ("", NORMAL), ("a", CONTROL)],
     ));
     let tokenizer = tokenizer.unwrap();
-    assert_eq!(tokenizer.encode(&huge, Special::Parse), [256 + MERGES.len() as u32]);
+    assert_eq!(tokenizer.encode(&long, Special::Parse), [256 + MERGES.len() as u32]);
+    // No name of a control token is as long.
+    assert_eq!(tokenizer.encode(&huge, Special::Parse).len(), huge.len());
     assert_eq!(encoded(&tokenizer, "ab", Special::Parse), ["a", "b"]);
     // Without bytes and without an unknown token, what cannot be spelled is left out.
     let file = vocabulary("llama", &[("a", NORMAL)]).f32s("tokenizer.ggml.scores", &[0.0]);

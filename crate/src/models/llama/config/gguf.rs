@@ -49,6 +49,7 @@ impl Settings<'_> {
         let (hidden, layers) = (self.size("embedding_length")?, self.size("block_count")?);
         let heads = self.size("attention.head_count")?;
         let head_dim = self.head_dim(hidden, heads)?;
+        self.refuse_partly_turning(head_dim)?;
         let sliding_window = self.sliding_window(architecture)?;
         let (rope, rope_local) = self.ropes(architecture, file)?;
         let has = |name: &str| file.tensors.info(name).is_some();
@@ -62,12 +63,11 @@ impl Settings<'_> {
             num_key_value_heads: self.optional_size("attention.head_count_kv")?.unwrap_or(heads),
             head_dim,
             vocab_size: embeddings.and_then(|info| info.shape.first().copied()).unwrap_or(0),
-            max_position_embeddings: self.size("context_length")?,
+            max_position_embeddings: self.size("context_length")?.min(LARGEST),
             rms_norm_eps: f64::from(self.metadata.f32(&self.key("attention.layer_norm_rms_epsilon"))?),
             tie_word_embeddings: !has("output.weight"),
             layer_types: self.layer_types(architecture, layers, sliding_window)?,
             sliding_window,
-            rotary_dim: self.optional_size("rope.dimension_count")?.unwrap_or(head_dim),
             rope,
             rope_local,
             attention_scale: match layers {
@@ -124,6 +124,19 @@ impl Settings<'_> {
             return Err(unsupported(&self.key("attention.value_length"), message));
         }
         Ok(key)
+    }
+
+    /// Heads of which a part turns are those of other architectures.
+    fn refuse_partly_turning(&self, head_dim: usize) -> Result<()> {
+        match self.optional_size("rope.dimension_count")? {
+            Some(turning) if turning != head_dim => {
+                let key = self.key("rope.dimension_count");
+                let message =
+                    format!("{turning} of {head_dim} elements of a head turn, which is not supported.");
+                Err(unsupported(&key, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn sliding_window(&self, architecture: Architecture) -> Result<Option<usize>> {
@@ -230,13 +243,17 @@ mod tests {
 
     /// A file of `architecture` with one table of 100 rows.
     fn file(architecture: &str) -> Gguf {
+        file_with(architecture, 128)
+    }
+
+    fn file_with(architecture: &str, context_length: u32) -> Gguf {
         let sizes = [
             ("embedding_length", 64),
             ("feed_forward_length", 96),
             ("block_count", 7),
             ("attention.head_count", 4),
             ("attention.head_count_kv", 2),
-            ("context_length", 128),
+            ("context_length", context_length),
         ];
         let file = Gguf::default().text("general.architecture", architecture);
         let key = |name: &str| format!("{architecture}.{name}");
@@ -252,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_missing_has_the_default_of_its_architecture() {
         let llama = config(&file("llama")).unwrap();
-        assert_eq!((llama.head_dim, llama.rotary_dim, llama.rope.theta), (16, 16, 10_000.0));
+        assert_eq!((llama.head_dim, llama.rope.theta), (16, 10_000.0));
         assert_eq!((llama.vocab_size, llama.pairs), (100, Pairs::Adjacent));
         assert!(llama.tie_word_embeddings && llama.bias == Biases::new([false; 3]));
         let qwen = file("qwen2").tensor(Tensor::new("blk.0.attn_q.bias", &[64], 0, vec![0; 256]));
@@ -283,8 +300,8 @@ mod tests {
             (llama().u32("llama.expert_count", 8), "llama.expert_count"),
             (llama().u32("llama.attention.key_length", 32), "llama.attention.value_length"),
             (llama().text("llama.rope.scaling.type", "yarn"), "llama.rope.scaling.type"),
-            (llama().u32("llama.rope.dimension_count", 32), "rotary_dim"),
-            (llama().u32("llama.rope.dimension_count", 0), "rotary_dim"),
+            (llama().u32("llama.rope.dimension_count", 8), "llama.rope.dimension_count"),
+            (llama().u32("llama.rope.dimension_count", 0), "llama.rope.dimension_count"),
             (llama().i32s("llama.rope.dimension_sections", &[1]), "llama.rope.dimension_sections"),
             (f32(llama(), "llama.rope.freq_base", f32::NAN), "rope_theta"),
             (f32(llama(), "llama.rope.scaling.factor", -1.0), "rope_scaling"),
@@ -303,13 +320,17 @@ mod tests {
 
     #[test]
     fn sizes_that_no_model_has_are_refused() {
-        for (name, code) in [("block_count", 4u32), ("attention.head_count", 4), ("context_length", 4)] {
-            for size in [0u32, u32::MAX] {
+        for (name, sizes) in [
+            ("block_count", &[0, u32::MAX][..]),
+            ("attention.head_count", &[0, u32::MAX]),
+            ("context_length", &[0]),
+        ] {
+            for size in sizes {
                 let bytes = file("llama").bytes();
                 let key = format!("llama.{name}");
                 let at = bytes.windows(key.len()).position(|window| window == key.as_bytes()).unwrap();
                 let mut bytes = bytes;
-                assert_eq!(bytes[at + key.len()..][..4], code.to_le_bytes());
+                assert_eq!(bytes[at + key.len()..][..4], 4u32.to_le_bytes());
                 bytes[at + key.len() + 4..][..4].copy_from_slice(&size.to_le_bytes());
                 let error = LlamaConfig::from_gguf(&open_gguf(bytes).unwrap()).unwrap_err();
                 assert_eq!(error.code, ErrorCode::UnsupportedModel, "{name} {size}");
@@ -317,5 +338,12 @@ mod tests {
         }
         let error = config(&Gguf::default().text("general.architecture", "llama")).unwrap_err();
         assert_eq!(error.code, ErrorCode::MalformedFile);
+    }
+
+    #[test]
+    fn a_context_longer_than_any_memory_is_cut() {
+        for length in [LARGEST as u32, LARGEST as u32 + 1, 10_485_760, u32::MAX] {
+            assert_eq!(config(&file_with("llama", length)).unwrap().max_position_embeddings, LARGEST);
+        }
     }
 }

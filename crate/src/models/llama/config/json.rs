@@ -37,7 +37,7 @@ struct ConfigJson {
     layer_types: Option<Vec<String>>,
     #[serde(alias = "_sliding_window_pattern")]
     sliding_window_pattern: Option<usize>,
-    rope_parameters: Option<RopeParameters>,
+    rope_parameters: Option<RopeJson>,
     rope_scaling: Option<RopeJson>,
     rope_theta: Option<f64>,
     rope_local_base_freq: Option<f64>,
@@ -47,14 +47,6 @@ struct ConfigJson {
     final_logit_softcapping: Option<f32>,
     use_bidirectional_attention: Option<bool>,
     quantization_config: Option<serde_json::Value>,
-}
-
-/// One for all layers, or one for each type of layer.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum RopeParameters {
-    ByType { full_attention: RopeJson, sliding_attention: RopeJson },
-    Same(RopeJson),
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -67,6 +59,9 @@ struct RopeJson {
     low_freq_factor: Option<f32>,
     high_freq_factor: Option<f32>,
     original_max_position_embeddings: Option<f32>,
+    /// In `rope_parameters`, in the place of all others: those of each type of layer.
+    full_attention: Option<Box<RopeJson>>,
+    sliding_attention: Option<Box<RopeJson>>,
 }
 
 impl LlamaConfig {
@@ -94,15 +89,15 @@ impl ConfigJson {
     fn into_config(self, architecture: Architecture) -> Result<LlamaConfig> {
         let gemma = architecture == Architecture::Gemma3;
         let head_dim = self.head_dim(architecture)?;
-        let (rope, rope_local, turning) = self.ropes(gemma)?;
+        let layer_types = self.layer_types(architecture)?;
+        let (rope, rope_local) = self.ropes(gemma, &layer_types)?;
         Ok(LlamaConfig {
             architecture,
             num_key_value_heads: self.num_key_value_heads.unwrap_or(self.num_attention_heads),
             head_dim,
             tie_word_embeddings: self.tie_word_embeddings.unwrap_or(gemma),
-            layer_types: self.layer_types(architecture)?,
+            layer_types,
             sliding_window: self.sliding_window,
-            rotary_dim: (head_dim as f64 * turning) as usize,
             rope,
             rope_local,
             attention_scale: match self.query_pre_attn_scalar {
@@ -121,7 +116,7 @@ impl ConfigJson {
             num_hidden_layers: self.num_hidden_layers,
             num_attention_heads: self.num_attention_heads,
             vocab_size: self.vocab_size,
-            max_position_embeddings: self.max_position_embeddings,
+            max_position_embeddings: self.max_position_embeddings.min(LARGEST),
             rms_norm_eps: self.rms_norm_eps,
         })
     }
@@ -172,30 +167,44 @@ impl ConfigJson {
         })
     }
 
-    /// The angles of full layers and of sliding ones, and the part of a head that turns.
-    fn ropes(&self, gemma: bool) -> Result<(RopeConfig, RopeConfig, f64)> {
+    /// The angles of full layers and of sliding ones.
+    fn ropes(&self, gemma: bool, types: &[LayerType]) -> Result<(RopeConfig, RopeConfig)> {
         let older = || {
             let json = self.rope_scaling.clone().unwrap_or_default();
             RopeJson { rope_theta: json.rope_theta.or(self.rope_theta), ..json }
         };
         let (full, sliding) = match &self.rope_parameters {
-            Some(RopeParameters::ByType { full_attention, sliding_attention }) => {
-                (full_attention.clone(), sliding_attention.clone())
-            }
-            Some(RopeParameters::Same(json)) => (json.clone(), json.clone()),
+            Some(json) => self.ropes_by_type(json, types)?,
             None if gemma => {
                 (older(), RopeJson { rope_theta: self.rope_local_base_freq, ..RopeJson::default() })
             }
             None => (older(), older()),
         };
-        let turning = full.partial_rotary_factor.or(self.partial_rotary_factor).unwrap_or(1.0);
-        if sliding.partial_rotary_factor.or(self.partial_rotary_factor).unwrap_or(1.0) != turning {
-            return Err(unsupported(
-                "partial_rotary_factor",
-                "Layers that turn by different parts are not supported.",
-            ));
+        let partial = [self.partial_rotary_factor, full.partial_rotary_factor, sliding.partial_rotary_factor];
+        if partial.into_iter().flatten().any(|part| part != 1.0) {
+            // The setting of other architectures, which the reference does not follow in these.
+            let name = "partial_rotary_factor";
+            return Err(unsupported(name, "Heads of which a part turns are not supported."));
         }
-        Ok((full.into_rope()?, sliding.into_rope()?, turning))
+        Ok((full.into_rope()?, sliding.into_rope()?))
+    }
+
+    /// Those of full layers and of sliding ones, where they may be the same for both, or missing for a type of layer
+    /// that there is not.
+    fn ropes_by_type(&self, json: &RopeJson, types: &[LayerType]) -> Result<(RopeJson, RopeJson)> {
+        let theta = |json: &RopeJson| {
+            // The older place; without either, the parameters are of a kind that is not known.
+            let theta = json.rope_theta.or(self.rope_theta).ok_or_else(|| lacks("rope_theta"))?;
+            Ok(RopeJson { rope_theta: Some(theta), ..json.clone() })
+        };
+        let (full, sliding) = (json.full_attention.as_deref(), json.sliding_attention.as_deref());
+        let Some(either) = full.or(sliding) else { return Ok((theta(json)?, theta(json)?)) };
+        let of = |kind, json: Option<&RopeJson>, name| match json {
+            None if types.contains(&kind) => Err(lacks(name)),
+            json => theta(json.unwrap_or(either)),
+        };
+        let full = of(LayerType::Full, full, "rope_parameters.full_attention")?;
+        Ok((full, of(LayerType::Sliding, sliding, "rope_parameters.sliding_attention")?))
     }
 
     /// Settings that change what a model computes, and that are not supported.
@@ -274,7 +283,7 @@ mod tests {
     #[test]
     fn what_is_missing_has_the_default_of_its_architecture() {
         let llama = config(|_| {}).unwrap();
-        assert_eq!((llama.head_dim, llama.rotary_dim, llama.rope.theta), (16, 16, 10_000.0));
+        assert_eq!((llama.head_dim, llama.rope.theta), (16, 10_000.0));
         assert!(!llama.tie_word_embeddings && llama.bias == Biases::new([false; 3]));
         assert_eq!((llama.attention_scale, llama.hidden_act), (0.25, Gate::Silu));
         let qwen = config(|json| json["model_type"] = "qwen2".into()).unwrap();
@@ -301,6 +310,21 @@ mod tests {
         assert_eq!(older.rope.scaling, RopeScaling::Linear(8.0));
         assert_eq!(older.rope_local, RopeConfig { theta: 1e4, scaling: RopeScaling::None });
         assert!(older.tie_word_embeddings && older.layer_types[2] == LayerType::Full);
+    }
+
+    #[test]
+    fn rope_parameters_may_be_those_of_one_type_of_layer() {
+        let full = serde_json::json!({"rope_type": "linear", "rope_theta": 5e5, "factor": 2.0});
+        let rope = RopeConfig { theta: 5e5, scaling: RopeScaling::Linear(2.0) };
+        for parameters in [full.clone(), serde_json::json!({"full_attention": full})] {
+            let config = config(|json| json["rope_parameters"] = parameters.clone()).unwrap();
+            assert_eq!((&config.rope, &config.rope_local), (&rope, &rope));
+        }
+        let elsewhere = config(|json| {
+            json["rope_theta"] = 5e5.into();
+            json["rope_parameters"] = serde_json::json!({"rope_type": "linear", "factor": 2.0});
+        });
+        assert_eq!(elsewhere.unwrap().rope, rope);
     }
 
     #[test]
@@ -340,8 +364,8 @@ mod tests {
             (|c| c["rms_norm_eps"] = (-1.0).into(), "rms_norm_eps"),
             (|c| c["rope_theta"] = 0.0.into(), "rope_theta"),
             (|c| c["rope_theta"] = 1e300.into(), "rope_theta"),
-            (|c| c["head_dim"] = 17.into(), "rotary_dim"),
-            (|c| c["partial_rotary_factor"] = 2.0.into(), "rotary_dim"),
+            (|c| c["head_dim"] = 17.into(), "head_dim"),
+            (|c| c["partial_rotary_factor"] = 0.5.into(), "partial_rotary_factor"),
             (|c| c["layer_types"] = serde_json::json!(["full_attention"]), "layer_types"),
             (|c| c["layer_types"] = serde_json::json!(["chunked_attention"]), "layer_types"),
             (|c| c["layer_types"] = serde_json::json!(vec!["sliding_attention"; 7]), "sliding_window"),
@@ -362,7 +386,20 @@ mod tests {
     #[test]
     fn what_is_not_there_is_malformed() {
         type Change = fn(&mut serde_json::Value);
-        let cases: [(Change, &str); 4] = [
+        let cases: [(Change, &str); 8] = [
+            (|c| c["rope_parameters"] = serde_json::json!({}), "rope_theta"),
+            (|c| c["rope_parameters"] = serde_json::json!({"main": {"rope_theta": 5e5}}), "rope_theta"),
+            (
+                |c| c["rope_parameters"] = serde_json::json!({"sliding_attention": {"rope_theta": 5e5}}),
+                "rope_parameters.full_attention",
+            ),
+            (
+                |c| {
+                    gemma(c);
+                    c["rope_parameters"] = serde_json::json!({"full_attention": {"rope_theta": 5e5}});
+                },
+                "rope_parameters.sliding_attention",
+            ),
             (|c| c["hidden_size"] = serde_json::Value::Null, "config.json"),
             (|c| c["model_type"] = "qwen3".into(), "head_dim"),
             (|c| c["rope_scaling"] = serde_json::json!({"type": "linear"}), "factor"),

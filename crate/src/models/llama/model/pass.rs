@@ -65,7 +65,8 @@ impl Llama {
     /// Goes on through at most `layers` layers.
     ///
     /// # Errors
-    /// `internal` where the cache is not the one that the pass began with.
+    /// `out-of-memory` where the cache is shared with a clone that cannot be copied; `internal` where it is not the one
+    /// that the pass began with.
     pub fn advance(&self, pass: Pass, cache: &mut KvCache, layers: usize) -> Result<Pass> {
         let Pass { tokens, layer: begun, mut x, sights, mut end } = pass;
         let reached = self.layers.len().min(begun.saturating_add(layers));
