@@ -54,15 +54,27 @@ export async function buildWasm(kind, profile) {
   writeIfChanged(join(ROOT, "web/dist", `inglenook_${kind}.wasm`), short.wasm);
 }
 
+/**
+ * Makes a wasm file like the one that ships, and its glue, whose functions have their names; for a profiler.
+ * @param {keyof typeof BUILDS} kind
+ * @returns {Promise<{ wasm: Buffer, glue: string }>}
+ */
+export async function buildNamedWasm(kind) {
+  const bindings = await compile(kind, "release", ["--names"]);
+  const optimised = await optimise(kind, join(bindings, `inglenook_${kind}_bg.wasm`), ["--debuginfo"]);
+  return shortenNames(readFileSync(optimised), readFileSync(join(bindings, `inglenook_${kind}.js`), "utf8"));
+}
+
 /** Compiles and makes the bindings; returns their folder. */
-async function compile(kind, profile) {
-  const folder = join("target/bindgen", profile, kind);
+async function compile(kind, profile, options = []) {
+  const folder = join("target/bindgen", [profile, ...options].join(""), kind);
   const step = {
     stamp: join(ROOT, folder, "fingerprint"),
     fingerprint: fingerprint(SOURCES, kind, profile),
     outputs: ["js", "d.ts"].map((end) => join(ROOT, folder, `inglenook_${kind}.${end}`)),
   };
   const args = ["run", "-q", "-p", "xtask", "--", "build", kind, "--profile", profile, "--out", folder];
+  args.push(...options);
   const ran = await unlessCurrent(step, () =>
     stage(`Compiling the ${kind} build (${profile})`, async () => {
       if (profile === "release")
@@ -75,8 +87,8 @@ async function compile(kind, profile) {
 }
 
 /** Runs wasm-opt, or finds what it made of the same input before; returns the result's path. */
-async function optimise(kind, input) {
-  const flags = [...BUILDS[kind].optimise, ...FEATURES];
+async function optimise(kind, input, options = []) {
+  const flags = [...BUILDS[kind].optimise, ...FEATURES, ...options];
   const { version } = JSON.parse(readFileSync(join(ROOT, "node_modules/binaryen/package.json"), "utf8"));
   const hash = createHash("sha256").update(readFileSync(input));
   const key = hash.update(`${version} ${flags.join(" ")}`).digest("hex");

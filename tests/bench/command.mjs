@@ -8,6 +8,7 @@ export const USAGE = `usage: npm run bench -- SUITE [options]
   --rounds N         samples for each case and library
   --libs a,b         libraries to run
   --no-load          leave out load time and memory
+  --profile          instead of measuring: where Inglenook's time goes, function by function
   --json FILE        write the rows
   --report FILE      write the printed report`;
 
@@ -18,6 +19,7 @@ const OPTIONS = {
   cases: { type: "string" },
   libs: { type: "string" },
   "no-load": { type: "boolean" },
+  profile: { type: "boolean" },
 };
 
 /** What was asked for; throws on anything it does not understand. */
@@ -38,6 +40,7 @@ export function parseCommand(args) {
     cases,
     libraries,
     load: !values["no-load"],
+    profile: values.profile ?? false,
     json: values.json,
     report: values.report,
   };

@@ -22,6 +22,15 @@ function save(file, text) {
   writeFileSync(file, text);
 }
 
+/** Prints where the time goes, case by case. */
+async function profile({ suite, cases }) {
+  const { kind, model } = SUITES[suite];
+  fetchWeights(model);
+  const { PAGE, prepareWork } = await import(`./${kind}/suite.mjs`);
+  const { profileCases } = await import("./profile.mjs");
+  console.log(await profileCases(suite, PAGE, cases ?? SUITES[suite].cases, prepareWork));
+}
+
 /** Runs the suite, prints it, and returns whether every library ran and agreed. */
 async function main(command) {
   const { kind, model } = SUITES[command.suite];
@@ -58,7 +67,8 @@ try {
   process.exit(2);
 }
 try {
-  process.exitCode = (await main(command)) ? 0 : 1;
+  if (command.profile) await profile(command);
+  else process.exitCode = (await main(command)) ? 0 : 1;
 } catch (error) {
   console.error(`bench: ${error.message}`);
   process.exitCode = 1;

@@ -26,11 +26,15 @@ function resolveFile(url) {
   return directory && join(directory, ...rest);
 }
 
-/** Starts serving; `url` is that of `page`, and `requested` collects the files sent since it was last cleared. */
-export async function startServer(page) {
+/**
+ * Starts serving; `url` is that of `page`, and `requested` collects the files sent since it was last cleared. Of what
+ * `instead` maps, the other file is sent.
+ */
+export async function startServer(page, instead = new Map()) {
   const requested = new Set();
   const server = createServer((request, response) => {
-    const file = resolveFile(request.url);
+    const asked = resolveFile(request.url);
+    const file = instead.get(asked) ?? asked;
     const stat = file && statSync(file, { throwIfNoEntry: false });
     if (!stat?.isFile()) return response.writeHead(404).end();
     requested.add(file);

@@ -1,7 +1,8 @@
 //! Builds one wasm file and its JavaScript glue.
 //!
-//! `cargo run -p xtask -- build <cpu|cpu_relaxed|gpu> [--profile release|fast] [--out DIR]` leaves
-//! `DIR/inglenook_<kind>.js`, `.d.ts` and `_bg.wasm`. Optimising the wasm is not done here.
+//! `cargo run -p xtask -- build <cpu|cpu_relaxed|gpu> [--profile release|fast] [--out DIR] [--names]` leaves
+//! `DIR/inglenook_<kind>.js`, `.d.ts` and `_bg.wasm`. Optimising the wasm is not done here. `--names` keeps the names of
+//! functions, which a release file lacks otherwise.
 
 use std::{
     env,
@@ -21,13 +22,14 @@ fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     let (command, kind) = (args.first().map(String::as_str), args.get(1).map(String::as_str));
     let (Some("build"), Some(kind @ ("cpu" | "cpu_relaxed" | "gpu"))) = (command, kind) else {
-        return Err("usage: xtask build <cpu|cpu_relaxed|gpu> [--profile release|fast] [--out DIR]".into());
+        return Err("usage: xtask build <cpu|cpu_relaxed|gpu> [--profile release|fast] [--out DIR] [--names]".into());
     };
     let profile = option(&args, "--profile").unwrap_or("release");
     let default_out = format!("target/bindgen/{kind}");
     let out = option(&args, "--out").unwrap_or(&default_out);
     compile(kind, profile)?;
-    bindgen(kind, profile, Path::new(out))
+    let names = profile != "release" || args.iter().any(|arg| arg == "--names");
+    bindgen(kind, profile, Path::new(out), names)
 }
 
 fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
@@ -63,7 +65,7 @@ fn remapped_paths() -> Result<String> {
     Ok(format!("target.{TARGET}.rustflags=[{}]", flags.join(",")))
 }
 
-fn bindgen(kind: &str, profile: &str, out: &Path) -> Result<()> {
+fn bindgen(kind: &str, profile: &str, out: &Path, names: bool) -> Result<()> {
     let target = env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
     let wasm = Path::new(&target).join(TARGET).join(profile).join("inglenook.wasm");
     Bindgen::new()
@@ -71,7 +73,7 @@ fn bindgen(kind: &str, profile: &str, out: &Path) -> Result<()> {
         .out_name(&format!("inglenook_{kind}"))
         .web(true)?
         .typescript(true)
-        .remove_name_section(profile == "release")
+        .remove_name_section(!names)
         .remove_producers_section(true)
         .generate(out)?;
     let glue = fs::read_to_string(out.join(format!("inglenook_{kind}.js")))?;

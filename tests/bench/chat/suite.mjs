@@ -1,6 +1,9 @@
 // The suite `chat`: reading a prompt, writing an answer, loading, memory.
+import { SUITES } from "../suites.mjs";
 import { measureLoad } from "./load.mjs";
-import { measureSpeed } from "./measure.mjs";
+import { generate, measureSpeed } from "./measure.mjs";
+import { optionsOf } from "./options.mjs";
+import { readingPrompt, writingPrompt } from "./prompts.mjs";
 
 export { sections } from "./tables.mjs";
 
@@ -12,4 +15,14 @@ export const preparePeers = () => null;
 export async function measure(run, server, report) {
   await measureSpeed({ run, url: server.url, report });
   if (run.load) await measureLoad({ run, url: server.url, report });
+}
+
+/** Loads Inglenook for `cases`; the result has the page do one of them once. */
+export async function prepareWork(page, cases) {
+  const options = optionsOf({ ...SUITES.chat, cases });
+  await page.evaluate((options) => globalThis.bench.load("inglenook", options), options);
+  return ({ phase, tokens }) =>
+    phase === "decode"
+      ? generate(page, "inglenook", writingPrompt(), tokens)
+      : generate(page, "inglenook", readingPrompt(tokens, 0), 1);
 }

@@ -14,8 +14,6 @@ pub(super) trait Dots {
     type Vector: Copy;
     /// Vectors of half a block of a tile.
     const HALF: usize;
-    /// Whether the compiler keeps the sums in registers when it sees both halves of a block at once.
-    const UNROLL: bool;
 
     /// How the activations are to be put.
     fn form(signed: bool) -> Form;
@@ -49,7 +47,6 @@ pub(super) struct Bytes;
 impl Dots for Words {
     type Vector = I16x8;
     const HALF: usize = unpack::HALF;
-    const UNROLL: bool = false;
 
     fn form(_: bool) -> Form {
         Form::Pairs
@@ -82,7 +79,6 @@ impl Dots for Words {
 impl Dots for Bytes {
     type Vector = I8x16;
     const HALF: usize = unpack_bytes::HALF;
-    const UNROLL: bool = true;
 
     fn form(signed: bool) -> Form {
         if signed { Form::Halves } else { Form::Fours }

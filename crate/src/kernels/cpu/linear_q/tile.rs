@@ -30,7 +30,7 @@ pub(super) fn multiply_row<S: Dots, K: Kind>(records: &[u8], a: Panel) -> Sums {
     let (blocks, width) = (a.scales.len(), S::form(K::SIGNED).words());
     assert!(records.len() >= blocks / K::BLOCKS * K::RECORD && a.words.len() >= blocks * width);
     assert!(a.starts.len() >= blocks * K::GROUPS && a.sums.len() >= blocks * K::GROUPS);
-    let halves = if S::UNROLL { 2 } else { black_box(2) };
+    let halves = black_box(2);
     let mut totals = [F32x4::splat(0.0); PAIR];
     for b in 0..blocks {
         // SAFETY: the slices were asserted to hold every block.
