@@ -9,7 +9,7 @@ import { clock, ROOT, run, say, stage } from "./stage.mjs";
 /** The builds, and what wasm-opt aims at: speed where the work is done, size where the GPU does it. */
 export const BUILDS = {
   cpu: { optimise: ["-O3"] },
-  cpu_relaxed: { optimise: ["-O3", "--enable-relaxed-simd"] },
+  cpu_relaxed: { optimise: ["-O3", "--enable-relaxed-simd", "--one-caller-inline-max-function-size=100"] },
   gpu: { optimise: ["-Os"] },
 };
 

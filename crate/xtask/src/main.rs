@@ -22,7 +22,9 @@ fn main() -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     let (command, kind) = (args.first().map(String::as_str), args.get(1).map(String::as_str));
     let (Some("build"), Some(kind @ ("cpu" | "cpu_relaxed" | "gpu"))) = (command, kind) else {
-        return Err("usage: xtask build <cpu|cpu_relaxed|gpu> [--profile release|fast] [--out DIR] [--names]".into());
+        return Err(
+            "usage: xtask build <cpu|cpu_relaxed|gpu> [--profile release|fast] [--out DIR] [--names]".into(),
+        );
     };
     let profile = option(&args, "--profile").unwrap_or("release");
     let default_out = format!("target/bindgen/{kind}");

@@ -36,6 +36,12 @@ mod lanes {
             unsafe { v128_store(p.cast(), self.0) }
         }
 
+        /// Each byte shifted down; what comes in above is unspecified.
+        #[inline(always)]
+        pub(crate) fn lowered(self, bits: u32) -> Self {
+            Self(u16x8_shr(self.0, bits))
+        }
+
         /// The bits of each byte that are `bits` higher or, where that is negative, lower, and in `mask`.
         #[inline(always)]
         pub(crate) fn shifted(self, bits: i32, mask: u8) -> Self {
@@ -90,6 +96,12 @@ mod lanes {
         #[inline(always)]
         pub(crate) unsafe fn store(self, p: *mut u8) {
             unsafe { p.cast::<[i8; 16]>().write_unaligned(self.0) }
+        }
+
+        /// Each byte shifted down; what comes in above is unspecified.
+        #[inline(always)]
+        pub(crate) fn lowered(self, bits: u32) -> Self {
+            Self(self.0.map(|byte| (byte.cast_unsigned() >> bits).cast_signed()))
         }
 
         /// The bits of each byte that are `bits` higher or, where that is negative, lower, and in `mask`.

@@ -9,6 +9,49 @@ use crate::kernels::{
     linear_q::layout::{PAIR, STEP},
 };
 
+/// From one plane of a tile to the next.
+pub(super) const STRIDE: usize = STEP * PAIR;
+
+/// Half a block of one tile.
+#[derive(Clone, Copy)]
+pub(super) struct Half {
+    /// The first of the planes that have the low bits of the quants, which is as many as the kind says.
+    pub(super) low: *const u8,
+    /// The plane that has the others, if there is one.
+    pub(super) high: *const u8,
+    /// How far the bits of this half are up in a plane that both halves share.
+    pub(super) bits: u32,
+}
+
+impl Half {
+    /// The first or the second half of a block whose planes begin at `planes`.
+    ///
+    /// # Safety
+    /// All of the block must be in one object.
+    #[inline(always)]
+    pub(super) unsafe fn of<K: Kind>(planes: *const u8, half: usize) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let first = Self { low: planes, high: planes.add(2 * K::LOW * STRIDE), bits: 0 };
+            if half == 0 { first } else { first.next::<K>() }
+        }
+    }
+
+    /// The second half behind the first.
+    ///
+    /// # Safety
+    /// All of the block must be in one object.
+    #[inline(always)]
+    pub(super) unsafe fn next<K: Kind>(self) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe {
+            // Bits 4 and 5 of six have a plane for each half.
+            let high = self.high.add(if K::BITS == 6 { STRIDE } else { 0 });
+            Self { low: self.low.add(K::LOW * STRIDE), high, bits: self.bits + 4 }
+        }
+    }
+}
+
 pub(super) trait Dots {
     /// Quants of four rows and a few columns.
     type Vector: Copy;
@@ -18,12 +61,11 @@ pub(super) trait Dots {
     /// How the activations are to be put.
     fn form(signed: bool) -> Form;
 
-    /// Calls `each` with the index and the quants of every vector of the first or second half of a block of one tile,
-    /// whose planes lie [`PAIR`] steps apart. No offset is subtracted.
+    /// Calls `each` with the index and the quants of every vector of half a block. No offset is subtracted.
     ///
     /// # Safety
-    /// `planes` must be valid for reading the block.
-    unsafe fn unpack_half<K: Kind>(planes: *const u8, half: usize, each: impl FnMut(usize, Self::Vector));
+    /// `planes` must be valid for reading it.
+    unsafe fn unpack_half<K: Kind>(planes: Half, each: impl FnMut(usize, Self::Vector));
 
     /// Adds the products of one vector with a word of activations. Where quants and activations are signed, the word has
     /// one sign, as [`Form::Halves`] has it.
@@ -53,9 +95,9 @@ impl Dots for Words {
     }
 
     #[inline(always)]
-    unsafe fn unpack_half<K: Kind>(planes: *const u8, half: usize, each: impl FnMut(usize, I16x8)) {
+    unsafe fn unpack_half<K: Kind>(planes: Half, each: impl FnMut(usize, I16x8)) {
         // SAFETY: the caller's promise.
-        unsafe { unpack::unpack_half::<K>(planes, half, each) }
+        unsafe { unpack::unpack_half::<K>(planes, each) }
     }
 
     #[inline(always)]
@@ -85,9 +127,9 @@ impl Dots for Bytes {
     }
 
     #[inline(always)]
-    unsafe fn unpack_half<K: Kind>(planes: *const u8, half: usize, each: impl FnMut(usize, I8x16)) {
+    unsafe fn unpack_half<K: Kind>(planes: Half, each: impl FnMut(usize, I8x16)) {
         // SAFETY: the caller's promise.
-        unsafe { unpack_bytes::unpack_half::<K>(planes, half, each) }
+        unsafe { unpack_bytes::unpack_half::<K>(planes, each) }
     }
 
     #[inline(always)]
@@ -110,32 +152,31 @@ impl Dots for Bytes {
     }
 }
 
-/// Adds the products of half a block of both tiles with the words of one row of activations, those of the whole block.
+/// Adds the products of half a block of both tiles, of which `planes` is the first's, with the words of one row of
+/// activations.
 ///
 /// # Safety
-/// `planes` and `words` must be valid for reading the block.
+/// `planes` must be valid for reading, and so must be `words`: those of the half block and, of [`Form::Halves`], eight
+/// words behind each.
 #[inline(always)]
 pub(super) unsafe fn add_half<S: Dots, K: Kind>(
-    planes: *const u8,
-    half: usize,
+    planes: Half,
     words: *const i32,
     mut sums: [I32x4; PAIR],
 ) -> [I32x4; PAIR] {
-    let words = |first: usize, v: usize| {
-        // SAFETY: the caller's promise.
-        unsafe { *words.add(first + half * S::HALF).add(v) }
-    };
     let halves = K::SIGNED && S::form(true) == Form::Halves;
     for (tile, sum) in sums.iter_mut().enumerate() {
         let mut below = I32x4::splat(0);
         // SAFETY: the caller's promise.
         unsafe {
-            S::unpack_half::<K>(planes.add(tile * STEP), half, |v, w| {
+            let planes =
+                Half { low: planes.low.add(tile * STEP), high: planes.high.add(tile * STEP), ..planes };
+            S::unpack_half::<K>(planes, |v, w| {
                 if halves {
-                    below = S::dot::<true>(w, words(0, v), below);
-                    *sum = S::dot::<true>(w, words(2 * S::HALF, v), *sum);
+                    below = S::dot::<true>(w, *words.add(v), below);
+                    *sum = S::dot::<true>(w, *words.add(2 * S::HALF + v), *sum);
                 } else {
-                    *sum = S::dot::<false>(w, words(0, v), *sum);
+                    *sum = S::dot::<false>(w, *words.add(v), *sum);
                 }
             });
         }

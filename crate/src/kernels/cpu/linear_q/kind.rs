@@ -17,6 +17,12 @@ pub(super) trait Kind {
     const SCALES: usize = if Self::MINS { 2 } else { 1 };
     /// Blocks of a record.
     const BLOCKS: usize = if Self::GROUPED { SUPER_BLOCK / BLOCK } else { 1 };
+    /// Planes of half a block that have the low bits of its quants: four, two, or all eight.
+    const LOW: usize = match Self::BITS {
+        2 | 3 => 1,
+        8 => 4,
+        _ => 2,
+    };
     /// Bytes of the planes of a block of both tiles.
     const PLANES: usize = Self::BITS * STEP * PAIR;
     /// Bytes of a record.

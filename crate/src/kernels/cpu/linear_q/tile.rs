@@ -13,7 +13,7 @@ use core::hint::black_box;
 
 use super::{
     activations::{Form, Panel},
-    dots::{Dots, add_half},
+    dots::{Dots, Half, add_half},
     kind::Kind,
 };
 use crate::kernels::{
@@ -30,32 +30,30 @@ pub(super) fn multiply_row<S: Dots, K: Kind>(records: &[u8], a: Panel) -> Sums {
     let (blocks, width) = (a.scales.len(), S::form(K::SIGNED).words());
     assert!(records.len() >= blocks / K::BLOCKS * K::RECORD && a.words.len() >= blocks * width);
     assert!(a.starts.len() >= blocks * K::GROUPS && a.sums.len() >= blocks * K::GROUPS);
-    let halves = black_box(2);
+    let halves = black_box(2 / K::GROUPS);
     let mut totals = [F32x4::splat(0.0); PAIR];
     for b in 0..blocks {
         // SAFETY: the slices were asserted to hold every block.
         unsafe {
             let record = records.as_ptr().add(b / K::BLOCKS * K::RECORD);
             let block = b % K::BLOCKS;
-            let planes = record.add(block * K::PLANES);
-            let words = a.words.as_ptr().add(b * width);
+            let mut planes = Half::of::<K>(record.add(block * K::PLANES), 0);
+            let mut words = a.words.as_ptr().add(b * width);
             let scale = F32x4::splat(*a.scales.get_unchecked(b));
-            let mut dots = [I32x4::splat(*a.starts.get_unchecked(b * K::GROUPS)); PAIR];
-            for half in 0..halves {
-                if K::GROUPS == 2 && half == 1 {
-                    dots = [I32x4::splat(*a.starts.get_unchecked(b * 2 + 1)); PAIR];
+            for g in 0..K::GROUPS {
+                let of_rows = b * K::GROUPS + g;
+                let mut dots = [I32x4::splat(*a.starts.get_unchecked(of_rows)); PAIR];
+                for _ in 0..halves {
+                    dots = add_half::<S, K>(planes, words, dots);
+                    planes = planes.next::<K>();
+                    words = words.add(S::HALF);
                 }
-                dots = add_half::<S, K>(planes, half, words, dots);
-                if K::GROUPS == 2 || half == 1 {
-                    let g = half * (K::GROUPS - 1);
-                    let sum = F32x4::splat(*a.sums.get_unchecked(b * K::GROUPS + g));
-                    for tile in 0..PAIR {
-                        let [scales, mins] = scales::<K>(record, block * K::GROUPS + g, tile);
-                        let dots = dots[tile].to_f32().mul(scale);
-                        totals[tile] = scales.mul_add(dots, totals[tile]);
-                        if K::MINS {
-                            totals[tile] = mins.mul_add(sum, totals[tile]);
-                        }
+                let sum = F32x4::splat(*a.sums.get_unchecked(of_rows));
+                for tile in 0..PAIR {
+                    let [scales, mins] = scales::<K>(record, block * K::GROUPS + g, tile);
+                    totals[tile] = scales.mul_add(dots[tile].to_f32().mul(scale), totals[tile]);
+                    if K::MINS {
+                        totals[tile] = mins.mul_add(sum, totals[tile]);
                     }
                 }
             }
@@ -135,7 +133,7 @@ impl Unpacked {
                     for (half, tile) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
                         let first = (2 * block + half) * S::HALF;
                         let quants = quants.as_mut_ptr().add((first * PAIR + tile) * STEP);
-                        S::unpack_half::<K>(planes.add(tile * STEP), half, |v, w| {
+                        S::unpack_half::<K>(Half::of::<K>(planes.add(tile * STEP), half), |v, w| {
                             S::store(w, quants.add(v * PAIR * STEP));
                         });
                     }

@@ -1,13 +1,10 @@
 //! The quants of a block of a tile as vectors of i16.
 
-use super::kind::Kind;
-use crate::kernels::{
-    cpu::i16x8::I16x8,
-    linear_q::layout::{PAIR, STEP},
+use super::{
+    dots::{Half, STRIDE},
+    kind::Kind,
 };
-
-/// From one plane of a tile to the next.
-const STRIDE: usize = STEP * PAIR;
+use crate::kernels::cpu::i16x8::I16x8;
 
 /// Vectors of half a block: vector `v` has columns `2v` and `2v + 1` of each of the four rows.
 pub(super) const HALF: usize = 8;
@@ -15,46 +12,42 @@ pub(super) const HALF: usize = 8;
 /// See [`super::dots::Dots::unpack_half`].
 ///
 /// # Safety
-/// `planes` must be valid for reading the block.
+/// `planes` must be valid for reading half a block.
 #[inline(always)]
-pub(super) unsafe fn unpack_half<K: Kind>(
-    planes: *const u8,
-    half: usize,
-    mut each: impl FnMut(usize, I16x8),
-) {
-    // SAFETY: there are `K::BITS` planes, and no other is loaded. The constant is added last, since only then does it
-    // become the offset of the load.
-    let plane = |first: usize, p: usize| unsafe { I16x8::load(planes.add(first * STRIDE).add(p * STRIDE)) };
-    let bits = half as u32 * 4;
+pub(super) unsafe fn unpack_half<K: Kind>(planes: Half, mut each: impl FnMut(usize, I16x8)) {
+    // SAFETY: there are as many planes, and no other is loaded.
+    let low = |p: usize| unsafe { I16x8::load(planes.low.add(p * STRIDE)) };
+    // SAFETY: the same.
+    let high = || unsafe { I16x8::load(planes.high) };
     match K::BITS {
-        2 => split_crumbs(plane(half, 0), |_, step| step, each),
+        2 => split_crumbs(low(0), |_, step| step, each),
         3 => {
-            let high = plane(0, 2).shr(bits);
+            let high = high().shr(planes.bits);
             let add = |s, step: I16x8| step.or(at_bit_2(high, s).and(I16x8::splat(0x0404)));
-            split_crumbs(plane(half, 0), add, each);
+            split_crumbs(low(0), add, each);
         }
         4 => {
             for p in 0..2 {
-                let (both, low) = (plane(2 * half, p), I16x8::splat(15));
-                each(4 * p, both.and(low));
-                each(4 * p + 1, both.shr(8).and(low));
-                each(4 * p + 2, both.shr(4).and(low));
+                let (both, mask) = (low(p), I16x8::splat(15));
+                each(4 * p, both.and(mask));
+                each(4 * p + 1, both.shr(8).and(mask));
+                each(4 * p + 2, both.shr(4).and(mask));
                 each(4 * p + 3, both.shr(12));
             }
         }
         5 => {
-            let (nibbles, high) = ([plane(2 * half, 0), plane(2 * half, 1)], plane(0, 4).shr(bits));
+            let high = high().shr(planes.bits);
             let add = |s: u32, step: I16x8| step.or(high.shl(4 - s).and(I16x8::splat(0x1010)));
-            split_nibbles(nibbles, add, each);
+            split_nibbles([low(0), low(1)], add, each);
         }
         6 => {
-            let (nibbles, high) = ([plane(2 * half, 0), plane(2 * half, 1)], plane(half, 4));
+            let high = high();
             let add = |s: u32, step: I16x8| step.or(at_bit_4(high, s).and(I16x8::splat(0x3030)));
-            split_nibbles(nibbles, add, each);
+            split_nibbles([low(0), low(1)], add, each);
         }
         _ => {
             for s in 0..4 {
-                let step = plane(4 * half, s);
+                let step = low(s);
                 each(2 * s, step.shl(8).shr_signed(8));
                 each(2 * s + 1, step.shr_signed(8));
             }
