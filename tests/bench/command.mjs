@@ -1,4 +1,5 @@
 // The benchmark's command line.
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseCase, SUITES } from "./suites.mjs";
 
@@ -8,6 +9,7 @@ export const USAGE = `usage: npm run bench -- SUITE [options]
   --rounds N         samples for each case and library
   --libs a,b         libraries to run
   --no-load          leave out load time and memory
+  --gguf FILE        of chat: another file of the same model, of whatever type
   --profile          instead of measuring: where Inglenook's time goes, function by function
   --json FILE        write the rows
   --report FILE      write the printed report`;
@@ -19,6 +21,7 @@ const OPTIONS = {
   cases: { type: "string" },
   libs: { type: "string" },
   "no-load": { type: "boolean" },
+  gguf: { type: "string" },
   profile: { type: "boolean" },
 };
 
@@ -40,6 +43,7 @@ export function parseCommand(args) {
     cases,
     libraries,
     load: !values["no-load"],
+    gguf: values.gguf && resolve(values.gguf),
     profile: values.profile ?? false,
     json: values.json,
     report: values.report,

@@ -1,6 +1,6 @@
 // How a run is made: the suite, the command line, and what the browser turns out to have.
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { openPage } from "./browser.mjs";
 import { describeMachine } from "./machine.mjs";
 import { MODULES, ROOT } from "./paths.mjs";
@@ -42,7 +42,8 @@ export async function planRun(command, url) {
     suite: command.suite,
     model: suite.model,
     device: suite.device,
-    dtype: suite.dtype,
+    dtype: command.gguf ? basename(command.gguf) : suite.dtype,
+    gguf: command.gguf,
     threads: suite.threads,
     gpu,
     adapter: adapter.name,

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseCommand, USAGE } from "./command.mjs";
 import { loadNow } from "./machine.mjs";
-import { PACKAGE } from "./paths.mjs";
+import { PACKAGE, WEIGHTS } from "./paths.mjs";
 import { Report } from "./report.mjs";
 import { fetchWeights, installPeers } from "./setup.mjs";
 import { SUITES } from "./suites.mjs";
@@ -43,7 +43,8 @@ async function main(command) {
   const obstacles = findObstacles(command.libraries, preparePeers(model));
   const report = new Report();
   for (const [lib, reason] of obstacles) report.failed("load", lib, reason);
-  const server = await startServer(PAGE);
+  const other = join(WEIGHTS, "other.gguf");
+  const server = await startServer(PAGE, new Map(command.gguf ? [[other, command.gguf]] : []));
   try {
     const run = await planRun(command, server.url);
     run.runnable = run.libraries.filter((lib) => !obstacles.has(lib));
