@@ -12,32 +12,30 @@ use crate::kernels::{
 /// From one plane of a tile to the next.
 pub(super) const STRIDE: usize = STEP * PAIR;
 
-/// Half a block of one tile.
+/// Part of a block of one tile.
 #[derive(Clone, Copy)]
-pub(super) struct Half {
+pub(super) struct Part {
     /// The first of the planes that have the low bits of the quants, which is as many as the kind says.
     pub(super) low: *const u8,
     /// The plane that has the others, if there is one.
     pub(super) high: *const u8,
-    /// How far the bits of this half are up in a plane that both halves share.
+    /// How far the bits of this part are up in a plane that both halves share.
     pub(super) bits: u32,
 }
 
-impl Half {
-    /// The first or the second half of a block whose planes begin at `planes`.
+impl Part {
+    /// The first part of a block whose planes begin at `planes`.
     ///
     /// # Safety
     /// All of the block must be in one object.
     #[inline(always)]
-    pub(super) unsafe fn of<K: Kind>(planes: *const u8, half: usize) -> Self {
+    pub(super) unsafe fn first<K: Kind>(planes: *const u8) -> Self {
         // SAFETY: the caller's promise.
-        unsafe {
-            let first = Self { low: planes, high: planes.add(2 * K::LOW * STRIDE), bits: 0 };
-            if half == 0 { first } else { first.next::<K>() }
-        }
+        let high = unsafe { planes.add(if K::BITS < 8 { K::PARTS * K::LOW * STRIDE } else { 0 }) };
+        Self { low: planes, high, bits: 0 }
     }
 
-    /// The second half behind the first.
+    /// The part behind this one.
     ///
     /// # Safety
     /// All of the block must be in one object.
@@ -55,17 +53,17 @@ impl Half {
 pub(super) trait Dots {
     /// Quants of four rows and a few columns.
     type Vector: Copy;
-    /// Vectors of half a block of a tile.
-    const HALF: usize;
+    /// Vectors of a block of a tile.
+    const VECTORS: usize;
 
     /// How the activations are to be put.
     fn form(signed: bool) -> Form;
 
-    /// Calls `each` with the index and the quants of every vector of half a block. No offset is subtracted.
+    /// Calls `each` with the index and the quants of every vector of a part. No offset is subtracted.
     ///
     /// # Safety
     /// `planes` must be valid for reading it.
-    unsafe fn unpack_half<K: Kind>(planes: Half, each: impl FnMut(usize, Self::Vector));
+    unsafe fn unpack_part<K: Kind>(planes: Part, each: impl FnMut(usize, Self::Vector));
 
     /// Adds the products of one vector with a word of activations. Where quants and activations are signed, the word has
     /// one sign, as [`Form::Halves`] has it.
@@ -88,16 +86,16 @@ pub(super) struct Bytes;
 
 impl Dots for Words {
     type Vector = I16x8;
-    const HALF: usize = unpack::HALF;
+    const VECTORS: usize = unpack::VECTORS;
 
     fn form(_: bool) -> Form {
         Form::Pairs
     }
 
     #[inline(always)]
-    unsafe fn unpack_half<K: Kind>(planes: Half, each: impl FnMut(usize, I16x8)) {
+    unsafe fn unpack_part<K: Kind>(planes: Part, each: impl FnMut(usize, I16x8)) {
         // SAFETY: the caller's promise.
-        unsafe { unpack::unpack_half::<K>(planes, each) }
+        unsafe { unpack::unpack_part::<K>(planes, each) }
     }
 
     #[inline(always)]
@@ -120,16 +118,16 @@ impl Dots for Words {
 
 impl Dots for Bytes {
     type Vector = I8x16;
-    const HALF: usize = unpack_bytes::HALF;
+    const VECTORS: usize = unpack_bytes::VECTORS;
 
     fn form(signed: bool) -> Form {
         if signed { Form::Halves } else { Form::Fours }
     }
 
     #[inline(always)]
-    unsafe fn unpack_half<K: Kind>(planes: Half, each: impl FnMut(usize, I8x16)) {
+    unsafe fn unpack_part<K: Kind>(planes: Part, each: impl FnMut(usize, I8x16)) {
         // SAFETY: the caller's promise.
-        unsafe { unpack_bytes::unpack_half::<K>(planes, each) }
+        unsafe { unpack_bytes::unpack_part::<K>(planes, each) }
     }
 
     #[inline(always)]
@@ -152,15 +150,15 @@ impl Dots for Bytes {
     }
 }
 
-/// Adds the products of half a block of both tiles, of which `planes` is the first's, with the words of one row of
+/// Adds the products of a part of both tiles, of which `planes` is the first's, with the words of one row of
 /// activations.
 ///
 /// # Safety
-/// `planes` must be valid for reading, and so must be `words`: those of the half block and, of [`Form::Halves`], eight
+/// `planes` must be valid for reading, and so must be `words`: those of the part and, of [`Form::Halves`], eight
 /// words behind each.
 #[inline(always)]
-pub(super) unsafe fn add_half<S: Dots, K: Kind>(
-    planes: Half,
+pub(super) unsafe fn add_part<S: Dots, K: Kind>(
+    planes: Part,
     words: *const i32,
     mut sums: [I32x4; PAIR],
 ) -> [I32x4; PAIR] {
@@ -170,11 +168,11 @@ pub(super) unsafe fn add_half<S: Dots, K: Kind>(
         // SAFETY: the caller's promise.
         unsafe {
             let planes =
-                Half { low: planes.low.add(tile * STEP), high: planes.high.add(tile * STEP), ..planes };
-            S::unpack_half::<K>(planes, |v, w| {
+                Part { low: planes.low.add(tile * STEP), high: planes.high.add(tile * STEP), ..planes };
+            S::unpack_part::<K>(planes, |v, w| {
                 if halves {
                     below = S::dot::<true>(w, *words.add(v), below);
-                    *sum = S::dot::<true>(w, *words.add(2 * S::HALF + v), *sum);
+                    *sum = S::dot::<true>(w, *words.add(S::VECTORS + v), *sum);
                 } else {
                     *sum = S::dot::<false>(w, *words.add(v), *sum);
                 }

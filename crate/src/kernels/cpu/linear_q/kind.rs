@@ -17,12 +17,11 @@ pub(super) trait Kind {
     const SCALES: usize = if Self::MINS { 2 } else { 1 };
     /// Blocks of a record.
     const BLOCKS: usize = if Self::GROUPED { SUPER_BLOCK / BLOCK } else { 1 };
-    /// Planes of half a block that have the low bits of its quants: four, two, or all eight.
-    const LOW: usize = match Self::BITS {
-        2 | 3 => 1,
-        8 => 4,
-        _ => 2,
-    };
+    /// Parts of a block that are unpacked at a time: halves where they share planes, quarters where the whole of a plane
+    /// is theirs. With more at a time, the loops of the kernels run out of registers.
+    const PARTS: usize = if Self::BITS == 8 { 4 } else { 2 };
+    /// Planes of a part that have the low bits of its quants: four, two, or all eight.
+    const LOW: usize = if Self::BITS < 4 { 1 } else { 2 };
     /// Bytes of the planes of a block of both tiles.
     const PLANES: usize = Self::BITS * STEP * PAIR;
     /// Bytes of a record.

@@ -13,7 +13,7 @@ use core::hint::black_box;
 
 use super::{
     activations::{Form, Panel},
-    dots::{Dots, Half, add_half},
+    dots::{Dots, Part, add_part},
     kind::Kind,
 };
 use crate::kernels::{
@@ -30,23 +30,23 @@ pub(super) fn multiply_row<S: Dots, K: Kind>(records: &[u8], a: Panel) -> Sums {
     let (blocks, width) = (a.scales.len(), S::form(K::SIGNED).words());
     assert!(records.len() >= blocks / K::BLOCKS * K::RECORD && a.words.len() >= blocks * width);
     assert!(a.starts.len() >= blocks * K::GROUPS && a.sums.len() >= blocks * K::GROUPS);
-    let halves = black_box(2 / K::GROUPS);
+    let parts = black_box(K::PARTS / K::GROUPS);
     let mut totals = [F32x4::splat(0.0); PAIR];
     for b in 0..blocks {
         // SAFETY: the slices were asserted to hold every block.
         unsafe {
             let record = records.as_ptr().add(b / K::BLOCKS * K::RECORD);
             let block = b % K::BLOCKS;
-            let mut planes = Half::of::<K>(record.add(block * K::PLANES), 0);
+            let mut planes = Part::first::<K>(record.add(block * K::PLANES));
             let mut words = a.words.as_ptr().add(b * width);
             let scale = F32x4::splat(*a.scales.get_unchecked(b));
             for g in 0..K::GROUPS {
                 let of_rows = b * K::GROUPS + g;
                 let mut dots = [I32x4::splat(*a.starts.get_unchecked(of_rows)); PAIR];
-                for _ in 0..halves {
-                    dots = add_half::<S, K>(planes, words, dots);
+                for _ in 0..parts {
+                    dots = add_part::<S, K>(planes, words, dots);
                     planes = planes.next::<K>();
-                    words = words.add(S::HALF);
+                    words = words.add(S::VECTORS / K::PARTS);
                 }
                 let sum = F32x4::splat(*a.sums.get_unchecked(of_rows));
                 for tile in 0..PAIR {
@@ -101,7 +101,7 @@ impl Unpacked {
     /// Room for tiles of `columns`.
     pub(super) fn new<S: Dots, K: Kind>(columns: usize) -> Self {
         let groups = columns / K::GROUP;
-        let vectors = 2 * S::HALF / K::GROUPS;
+        let vectors = S::VECTORS / K::GROUPS;
         let quants = vec![0; groups * vectors * PAIR * STEP];
         Self { quants, scales: vec![F32x4::splat(0.0); groups * PAIR * K::SCALES], vectors }
     }
@@ -122,20 +122,19 @@ impl Unpacked {
     #[inline(never)]
     pub(super) fn fill<S: Dots, K: Kind>(&mut self, records: &[u8]) {
         let records = records.chunks_exact(K::RECORD);
-        let (vectors, groups) = (2 * S::HALF * K::BLOCKS, K::BLOCKS * K::GROUPS);
+        let (vectors, groups) = (S::VECTORS * K::BLOCKS, K::BLOCKS * K::GROUPS);
         let quants = self.quants.chunks_exact_mut(vectors * PAIR * STEP);
         let scales_of = self.scales.chunks_exact_mut(groups * PAIR * K::SCALES);
         for ((record, quants), into) in records.zip(quants).zip(scales_of) {
             // SAFETY: there are a whole record, and room for what is in it.
             unsafe {
-                for block in 0..K::BLOCKS {
-                    let planes = record.as_ptr().add(block * K::PLANES);
-                    for (half, tile) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                        let first = (2 * block + half) * S::HALF;
-                        let quants = quants.as_mut_ptr().add((first * PAIR + tile) * STEP);
-                        S::unpack_half::<K>(Half::of::<K>(planes.add(tile * STEP), half), |v, w| {
-                            S::store(w, quants.add(v * PAIR * STEP));
-                        });
+                for (block, tile) in (0..K::BLOCKS * PAIR).map(|i| (i / PAIR, i % PAIR)) {
+                    let mut planes = Part::first::<K>(record.as_ptr().add(block * K::PLANES + tile * STEP));
+                    let mut quants = quants.as_mut_ptr().add((block * S::VECTORS * PAIR + tile) * STEP);
+                    for _ in 0..K::PARTS {
+                        S::unpack_part::<K>(planes, |v, w| S::store(w, quants.add(v * PAIR * STEP)));
+                        planes = planes.next::<K>();
+                        quants = quants.wrapping_add(S::VECTORS / K::PARTS * PAIR * STEP);
                     }
                 }
                 for (g, into) in into.chunks_exact_mut(PAIR * K::SCALES).enumerate() {

@@ -1,20 +1,20 @@
 //! The quants of a block of a tile as vectors of i16.
 
 use super::{
-    dots::{Half, STRIDE},
+    dots::{Part, STRIDE},
     kind::Kind,
 };
 use crate::kernels::cpu::i16x8::I16x8;
 
-/// Vectors of half a block: vector `v` has columns `2v` and `2v + 1` of each of the four rows.
-pub(super) const HALF: usize = 8;
+/// Vectors of a block: vector `v` has columns `2v` and `2v + 1` of each of the four rows.
+pub(super) const VECTORS: usize = 16;
 
-/// See [`super::dots::Dots::unpack_half`].
+/// See [`super::dots::Dots::unpack_part`].
 ///
 /// # Safety
-/// `planes` must be valid for reading half a block.
+/// `planes` must be valid for reading the part.
 #[inline(always)]
-pub(super) unsafe fn unpack_half<K: Kind>(planes: Half, mut each: impl FnMut(usize, I16x8)) {
+pub(super) unsafe fn unpack_part<K: Kind>(planes: Part, mut each: impl FnMut(usize, I16x8)) {
     // SAFETY: there are as many planes, and no other is loaded.
     let low = |p: usize| unsafe { I16x8::load(planes.low.add(p * STRIDE)) };
     // SAFETY: the same.
@@ -46,7 +46,7 @@ pub(super) unsafe fn unpack_half<K: Kind>(planes: Half, mut each: impl FnMut(usi
             split_nibbles([low(0), low(1)], add, each);
         }
         _ => {
-            for s in 0..4 {
+            for s in 0..K::LOW {
                 let step = low(s);
                 each(2 * s, step.shl(8).shr_signed(8));
                 each(2 * s + 1, step.shr_signed(8));

@@ -1,25 +1,25 @@
 //! The quants of a block of a tile as vectors of bytes: the steps of the layout.
 
 use super::{
-    dots::{Half, STRIDE},
+    dots::{Part, STRIDE},
     kind::Kind,
 };
 use crate::kernels::cpu::i8x16::I8x16;
 
-/// Vectors of half a block: vector `v` has four columns of each of the four rows.
-pub(super) const HALF: usize = 4;
+/// Vectors of a block: vector `v` has four columns of each of the four rows.
+pub(super) const VECTORS: usize = 8;
 
-/// See [`super::dots::Dots::unpack_half`].
+/// See [`super::dots::Dots::unpack_part`].
 ///
 /// # Safety
-/// `planes` must be valid for reading half a block.
+/// `planes` must be valid for reading the part.
 #[inline(always)]
-pub(super) unsafe fn unpack_half<K: Kind>(planes: Half, mut each: impl FnMut(usize, I8x16)) {
+pub(super) unsafe fn unpack_part<K: Kind>(planes: Part, mut each: impl FnMut(usize, I8x16)) {
     // SAFETY: there are as many planes, and no other is loaded.
     let low = |p: usize| unsafe { I8x16::load(planes.low.add(p * STRIDE)) };
     // SAFETY: the same.
     let high = || unsafe { I8x16::load(planes.high) };
-    for v in 0..HALF {
+    for v in 0..VECTORS / K::PARTS {
         let (nibble, field, bit) = ((v % 2 * 4) as i32, (v * 2) as i32, v as i32);
         let step = match K::BITS {
             2 => low(0).shifted(field, 3),
