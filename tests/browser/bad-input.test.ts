@@ -256,8 +256,8 @@ describe.skipIf(!hasChromium)("bad input", () => {
 
   it.each([
     ["/dist/worker.js", "worker"],
-    ["/dist/inglenook_cpu.js", "worker"],
-    ["/dist/inglenook_cpu.wasm", "worker"],
+    ["/dist/inglenook_cpu_relaxed.js", "worker"],
+    ["/dist/inglenook_cpu_relaxed.wasm", "worker"],
   ] as const)("is refused: no %s", async (path, code) => {
     for (const reply of [status(404), webPage(), hangUp()]) {
       site.server.answer(path, reply);

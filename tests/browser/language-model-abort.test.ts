@@ -13,7 +13,7 @@ interface Held {
 }
 
 /** Has the worker ask the server before each step of an answer, and do nothing until it is answered. */
-const ASKING = `import(new URL("./inglenook_cpu.js", import.meta.url).href).then(({ ChatModel }) => {
+const ASKING = `import(new URL("./inglenook_cpu_relaxed.js", import.meta.url).href).then(({ ChatModel }) => {
   const { plan } = ChatModel.prototype;
   ChatModel.prototype.plan = function (...given) {
     const job = plan.apply(this, given);

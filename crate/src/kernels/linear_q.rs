@@ -131,7 +131,10 @@ impl Piece {
 
 /// `x: [rows, in]` → `[rows, out]`.
 pub(crate) fn linear_q(x: Tensor<2>, weight: &PackedWeight) -> Tensor<2> {
-    join(weight.pieces.iter().map(|piece| piece.linear(x.clone())), 1)
+    match &weight.pieces[..] {
+        [piece] => piece.linear(x),
+        pieces => join(pieces.iter().map(|piece| piece.linear(x.clone())), 1),
+    }
 }
 
 /// The rows `ids` of the weight, dequantised: `[ids, in]`. There is at least one id, and each is less than `out`; the

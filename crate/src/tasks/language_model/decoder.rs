@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Tokens that are read together on the CPU. With fewer, what is done once for all of them counts more.
-const CPU_BATCH: usize = 64;
+const CPU_BATCH: usize = 128;
 
 impl Decoder for LanguageModel {
     type Cache = KvCache;
