@@ -30,7 +30,8 @@ pub struct EmbedderInfo {
     pub pooling: &'static str,
     /// Whether vectors have unit length.
     pub normalised: bool,
-    /// What the linear layers compute in: `f32` or `q8`.
+    /// What the linear layers compute in.
+    #[tsify(type = "\"f32\" | \"q8\"")]
     pub dtype: &'static str,
 }
 
