@@ -44,6 +44,7 @@ export async function planRun(command, url) {
     device: suite.device,
     dtype: suite.dtype,
     threads: suite.threads,
+    sameAnswer: suite.sameAnswer,
     gpu,
     adapter: adapter.name,
     software: adapter.software,
