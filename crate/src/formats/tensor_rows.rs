@@ -3,7 +3,10 @@
 use core::marker::PhantomData;
 
 use super::{Dtype, dequantise::Decoder, quantise::quantise_q8_0, tensor_file::TensorBytes};
-use crate::error::{Error, ErrorCode, Result};
+use crate::{
+    error::{Error, ErrorCode, Result},
+    memory::try_capacity,
+};
 
 /// The rows of a matrix, first to last, in the type they are stored in.
 pub struct TensorRows<'a> {
@@ -82,8 +85,9 @@ impl<'a> TensorRows<'a> {
                 Ok(())
             }
             Source::Quantised(source, decoder) => {
-                let (mut stored, mut values) = (Vec::new(), Vec::new());
+                let mut stored = Vec::new();
                 source.next(rows, &mut stored)?;
+                let mut values = try_capacity(rows.min(self.shape[0]).saturating_mul(self.shape[1]))?;
                 decoder.decode(&stored, &mut values);
                 quantise_q8_0(&values, into);
                 Ok(())
