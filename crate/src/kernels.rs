@@ -7,6 +7,7 @@
 pub(crate) mod activation;
 pub(crate) mod attention_cached_f32;
 pub(crate) mod attention_f32;
+pub(crate) mod biased_f32;
 mod cpu;
 #[cfg(feature = "gpu")]
 mod cube;

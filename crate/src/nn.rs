@@ -19,6 +19,7 @@ pub(crate) use crate::kernels::{
 };
 pub(crate) use embedding::{Embedding, StoredEmbedding};
 pub use kv_cache::KvCache;
+pub use linear::Precision;
 pub(crate) use linear::{Bias, Linear};
 pub(crate) use norm::LayerNorm;
 pub(crate) use rms_norm::RmsNorm;

@@ -45,6 +45,7 @@ export async function planRun(command, url) {
     dtype: command.gguf ? basename(command.gguf) : suite.dtype,
     gguf: command.gguf,
     threads: suite.threads,
+    sameAnswer: suite.sameAnswer,
     gpu,
     adapter: adapter.name,
     software: adapter.software,

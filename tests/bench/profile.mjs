@@ -18,7 +18,7 @@ const KERNEL = /\bkernels::/;
 
 /**
  * A table for every case: milliseconds and share by function, and the share of what is no kernel.
- * @param {(page: object, cases: object[]) => Promise<(wanted: object) => Promise<unknown>>} prepareWork  as of a suite
+ * @param {(page: object, cases: object[], suite: string) => Promise<(wanted: object) => Promise<unknown>>} prepareWork  as of a suite
  */
 export async function profileCases(suite, path, names, prepareWork) {
   const cases = names.map((name) => parseCase(suite, name)).filter(({ phase }) => phase !== "abort");
@@ -27,7 +27,7 @@ export async function profileCases(suite, path, names, prepareWork) {
   try {
     const page = await browser.newPage();
     await page.goto(server.url);
-    const work = await prepareWork(page, cases);
+    const work = await prepareWork(page, cases, suite);
     const tables = [];
     for (const wanted of cases) {
       // Once more than is looked at, so that what is hot is compiled.

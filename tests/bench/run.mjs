@@ -33,14 +33,14 @@ async function profile({ suite, cases }) {
 
 /** Runs the suite, prints it, and returns whether every library ran and agreed. */
 async function main(command) {
-  const { kind, model } = SUITES[command.suite];
+  const { kind, model, dtype } = SUITES[command.suite];
   installPeers();
   fetchWeights(model);
   // What these import is installed by now.
   const { measure, PAGE, preparePeers, sections } = await import(`./${kind}/suite.mjs`);
   const { planRun } = await import("./plan.mjs");
   const { startServer } = await import("./server.mjs");
-  const obstacles = findObstacles(command.libraries, preparePeers(model));
+  const obstacles = findObstacles(command.libraries, preparePeers(model, dtype));
   const report = new Report();
   for (const [lib, reason] of obstacles) report.failed("load", lib, reason);
   const other = join(WEIGHTS, "other.gguf");

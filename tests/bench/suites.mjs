@@ -8,14 +8,18 @@ const EMBED = {
   libraries: ["inglenook", "transformers.js", "onnxruntime-web"],
   cases: ["16x1", "16x32", "128x1", "128x32"],
   rounds: 7,
+  sameAnswer: 0.9999,
 };
 
 /**
- * `device` is what the engines are asked for. A software adapter takes seconds for a forward, so there the
+ * `device` and `dtype` are what the engines are asked for; `sameAnswer` is the lowest cosine to Inglenook's vectors at
+ * which a library's answer counts as the same. A software adapter takes seconds for a forward, so there the
  * cases and rounds fall back to `software`.
  */
 export const SUITES = {
   embed: { ...EMBED, device: "cpu" },
+  // Every library quantises in its own way, and its activations too.
+  "embed-q8": { ...EMBED, device: "cpu", dtype: "q8", sameAnswer: 0.9 },
   "embed-gpu": { ...EMBED, device: "webgpu", software: { cases: ["16x1", "128x1"], rounds: 3 } },
   chat: {
     kind: "chat",
@@ -28,9 +32,6 @@ export const SUITES = {
     rounds: 5,
   },
 };
-
-/** The lowest cosine to the reference vectors at which a library's answer counts as the same. */
-export const SAME_ANSWER = 0.9999;
 
 /** The characters that a chat engine's greedy answer has to begin with in common with the others'. */
 export const SAME_START = 40;

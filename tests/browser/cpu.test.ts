@@ -75,13 +75,13 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
         const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
         const progress: { done: number; total: number }[] = [];
         const vectors = await embedder.embed(texts, { onProgress: (p) => progress.push(p) });
-        const { device, fallback, dimensions, maxTokens } = embedder;
+        const { device, dtype, fallback, dimensions, maxTokens } = embedder;
         embedder.destroy();
         return {
           vectors: [...vectors],
           truncated: vectors.truncated,
           progress,
-          said: { model: embedder.model, device, fallback, dimensions, maxTokens },
+          said: { model: embedder.model, device, dtype, fallback, dimensions, maxTokens },
         };
       },
       [F32, golden.texts] as const,
@@ -91,6 +91,7 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
     expect(found.said).toEqual({
       model: F32,
       device: "cpu",
+      dtype: "f32",
       fallback: null,
       dimensions: 384,
       maxTokens: 256,
@@ -113,6 +114,36 @@ describe.skipIf(!hasChromium)("on the CPU", () => {
     expect(lowestCosine(found.vectors, golden.vectors)).toBeGreaterThanOrEqual(0.999);
     expect(found.truncated).toEqual(golden.truncated);
     expect(found).toMatchObject({ model: "all-minilm-l6-v2-q8_0", bytesFetched: 25_008_064, maxTokens: 256 });
+  });
+
+  it.each([F32, "all-minilm-l6-v2-q8_0"])(
+    "computes %s in eight bits where that is asked for",
+    async (model) => {
+      const golden = miniLm();
+      const found = await site.opened.page.evaluate(
+        async ([model, texts]) => {
+          const { Embedder } = inglenook;
+          const embedder = await Embedder.create({ model, device: "cpu", dtype: "q8" });
+          const vectors = await embedder.embed(texts);
+          const { dtype } = embedder;
+          embedder.destroy();
+          return { vectors: [...vectors], truncated: vectors.truncated, dtype };
+        },
+        [model, golden.texts] as const,
+      );
+      expect(found.dtype).toBe("q8");
+      expect(lowestCosine(found.vectors, golden.vectors)).toBeGreaterThanOrEqual(0.995);
+      expect(found.truncated).toEqual(golden.truncated);
+    },
+  );
+
+  it("refuses a dtype that there is not", async () => {
+    const code = await site.opened.page.evaluate(async () => {
+      const { Embedder, InglenookError } = inglenook;
+      const error: unknown = await Embedder.create({ dtype: "int8" as "q8" }).catch((reason) => reason);
+      return error instanceof InglenookError ? error.code : String(error);
+    });
+    expect(code).toBe("invalid-input");
   });
 
   it("does what the README shows", async () => {

@@ -10,7 +10,7 @@ use inglenook::{
     device::Device,
     files::ModelFiles,
     formats::open_gguf,
-    tasks::embedder::Embedder,
+    tasks::embedder::{DtypeChoice, Embedder},
     tokenizer::{Encoding, Tokenizer},
 };
 use serde_json::Value;
@@ -73,12 +73,31 @@ fn folder(directory: &Path, weights: &str) -> ModelFiles {
     receive(parts.into_iter().chain([("model.safetensors".to_owned(), directory.join(weights))]))
 }
 
-fn load(mut files: ModelFiles, limit: Option<usize>) -> Embedder {
-    pollster::block_on(Embedder::load(&mut files, Device::cpu(), limit)).unwrap()
+fn load_as(dtype: DtypeChoice, mut files: ModelFiles, limit: Option<usize>) -> Embedder {
+    pollster::block_on(Embedder::load(&mut files, Device::cpu(), dtype, limit)).unwrap()
+}
+
+fn load(files: ModelFiles, limit: Option<usize>) -> Embedder {
+    load_as(DtypeChoice::F32, files, limit)
+}
+
+fn gguf(path: PathBuf) -> ModelFiles {
+    receive([("model.gguf".to_owned(), path)])
 }
 
 fn load_gguf(path: PathBuf, limit: Option<usize>) -> Embedder {
-    load(receive([("model.gguf".to_owned(), path)]), limit)
+    load(gguf(path), limit)
+}
+
+/// MiniLM with linear layers of eight bits, from the F32 file and from the Q8_0 file.
+fn eight_bits() -> [(&'static str, Embedder); 2] {
+    let q8 = |files, limit| load_as(DtypeChoice::Q8, files, limit);
+    let both = [
+        ("F32", q8(folder(&root().join(SAFETENSORS), "model.safetensors"), None)),
+        ("Q8_0", q8(gguf(root().join(GGUF)), Some(256))),
+    ];
+    both.iter().for_each(|(_, embedder)| assert_eq!(embedder.dtype(), "q8"));
+    both
 }
 
 /// All vectors and the places of the texts that were cut.
@@ -141,6 +160,18 @@ fn q8_0_vectors_have_a_cosine_of_at_least_0_999() {
 }
 
 #[test]
+fn vectors_in_eight_bits_have_a_cosine_of_at_least_0_995() {
+    let expected = floats(&golden("embeddings/vectors.f32"));
+    for (file, embedder) in eight_bits() {
+        let (vectors, _) = embed(&embedder, texts(&golden("embeddings/texts.json")));
+        let cosines = vectors.chunks(384).zip(expected.chunks(384)).map(|(a, b)| cosine(a, b));
+        let lowest = cosines.fold(1.0, f64::min);
+        println!("{file} in eight bits, lowest cosine: {lowest}");
+        assert!(lowest >= 0.995, "{file}: {lowest}");
+    }
+}
+
+#[test]
 fn long_texts_are_read_to_the_limit_that_the_file_states() {
     let embedder = load_gguf(root().join(GGUF), None);
     assert_eq!(embedder.max_tokens(), 512);
@@ -154,23 +185,64 @@ fn long_texts_are_read_to_the_limit_that_the_file_states() {
     }
 }
 
+/// Passages and queries of the retrieval set, and each query's five best passages with their scores, in the reference.
+struct Retrieval {
+    passages: Vec<String>,
+    queries: Vec<String>,
+    best: Vec<Vec<(usize, f64)>>,
+}
+
+impl Retrieval {
+    fn read() -> Self {
+        let set = json(&golden("retrieval.json"));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let hit = |hit: &Value| (hit["index"].as_u64().unwrap() as usize, hit["score"].as_f64().unwrap());
+        let best = |query: &Value| query["top"].as_array().unwrap().iter().map(hit).collect();
+        let queries = set["queries"].as_array().unwrap();
+        Self {
+            passages: set["passages"].as_array().unwrap().iter().map(text).collect(),
+            queries: queries.iter().map(|query| text(&query["text"])).collect(),
+            best: queries.iter().map(best).collect(),
+        }
+    }
+
+    /// All passages of each query with their scores, from the best.
+    fn ranked(&self, embedder: &Embedder) -> Vec<Vec<(usize, f64)>> {
+        let mut index = inglenook::tasks::vector_index::VectorIndex::new(384).unwrap();
+        index.add(&embed(embedder, self.passages.clone()).0).unwrap();
+        let queries = embed(embedder, self.queries.clone()).0;
+        let hits = |query| index.search(query, self.passages.len()).unwrap();
+        let pairs = |query| hits(query).iter().map(|hit| (hit.index, f64::from(hit.score))).collect();
+        queries.chunks(384).map(pairs).collect()
+    }
+}
+
 #[test]
 fn retrieval_ranks_as_the_reference_does() {
-    let set = json(&golden("retrieval.json"));
-    let strings = |values: &Value, key: Option<&str>| -> Vec<String> {
-        let text = |v: &Value| key.map_or(v, |key| &v[key]).as_str().unwrap().to_owned();
-        values.as_array().unwrap().iter().map(text).collect()
-    };
-    let passages = strings(&set["passages"], None);
-    let queries = strings(&set["queries"], Some("text"));
+    let set = Retrieval::read();
     let embedder = load(folder(&root().join(SAFETENSORS), "model.safetensors"), None);
-    let mut index = inglenook::tasks::vector_index::VectorIndex::new(384).unwrap();
-    index.add(&embed(&embedder, passages).0).unwrap();
-    for (i, query) in embed(&embedder, queries).0.chunks(384).enumerate() {
-        let found: Vec<u64> = index.search(query, 5).unwrap().iter().map(|hit| hit.index as u64).collect();
-        let best = set["queries"][i]["top"].as_array().unwrap();
-        let expected: Vec<u64> = best.iter().map(|hit| hit["index"].as_u64().unwrap()).collect();
-        assert_eq!(found, expected, "query {i}");
+    for (i, (found, expected)) in set.ranked(&embedder).iter().zip(&set.best).enumerate() {
+        let places = |hits: &[(usize, f64)]| hits.iter().map(|(place, _)| *place).collect::<Vec<_>>();
+        assert_eq!(places(&found[..5]), places(expected), "query {i}");
+    }
+}
+
+/// The best passage is the reference's; of the others those change places whose scores differ by less than 0.005.
+#[test]
+fn retrieval_in_eight_bits_parts_from_the_reference_only_where_it_is_undecided() {
+    let set = Retrieval::read();
+    let exact = set.ranked(&load(folder(&root().join(SAFETENSORS), "model.safetensors"), None));
+    for (file, embedder) in eight_bits() {
+        let (mut parted, mut worst) = (0, 0.0f64);
+        for (i, found) in set.ranked(&embedder).iter().enumerate() {
+            assert_eq!(found[0].0, set.best[i][0].0, "{file}, query {i}");
+            let score = |place: usize| exact[i].iter().find(|hit| hit.0 == place).unwrap().1;
+            let lost = found.iter().zip(&set.best[i]).map(|(found, best)| best.1 - score(found.0));
+            worst = lost.fold(worst, f64::max);
+            parted += usize::from(found.iter().zip(&set.best[i]).any(|(found, best)| found.0 != best.0));
+        }
+        println!("{file} in eight bits: {parted} queries ranked otherwise, by scores within {worst}");
+        assert!(worst < 0.005, "{file}: {worst}");
     }
 }
 

@@ -9,6 +9,7 @@ const loadedOn = (device: Loaded["device"], fallback: Fallback | null = null): L
   fallback,
   dimensions: 2,
   maxTokens: 256,
+  dtype: "f32",
 });
 
 /** Answers every request by kind; a function is given the worker's number and the message. */
@@ -53,6 +54,7 @@ describe("Embedder.create", () => {
         manifest: { id: "all-minilm-l6-v2-q8_0", files: [{ path: "all-MiniLM-L6-v2-Q8_0.gguf" }] },
         modelHost: "https://app.example/page/models/",
         device: "auto",
+        dtype: "auto",
       },
     });
     expect(embedder).toMatchObject({ model: "all-minilm-l6-v2-q8_0", dimensions: 2, maxTokens: 256 });
@@ -67,6 +69,18 @@ describe("Embedder.create", () => {
       code: "unknown-model",
       detail: "gpt-9",
     });
+    expect(FakeWorker.started).toEqual([]);
+  });
+
+  it("passes a dtype on, and says what the model computes in", async () => {
+    script({ load: load({ ...loadedOn("cpu"), dtype: "q8" }) });
+    const embedder = await Embedder.create({ dtype: "q8" });
+    expect(FakeWorker.started[0]?.received[0]).toMatchObject({ params: { dtype: "q8" } });
+    expect(embedder.dtype).toBe("q8");
+  });
+
+  it("refuses a dtype that there is not, before anything starts", async () => {
+    await expect(Embedder.create({ dtype: "int8" as "q8" })).rejects.toMatchObject({ code: "invalid-input" });
     expect(FakeWorker.started).toEqual([]);
   });
 

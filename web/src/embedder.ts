@@ -3,11 +3,18 @@ import { InglenookError } from "./errors.js";
 import { addEventHandler } from "./event-handler.js";
 import type { ModelManifest } from "./manifest.js";
 import { ModelHost } from "./model-host.js";
-import { checkDevice, resolveHost, resolveModel } from "./models.js";
+import { checkDevice, checkDtype, resolveHost, resolveModel } from "./models.js";
 import { type CreateMonitor, watchDownload } from "./monitor.js";
 import { findCached, openCache } from "./worker/cache.js";
 import { probeGpu } from "./worker/gpu-probe.js";
-import type { DeviceChoice, DeviceKind, EmbedProgress, Fallback } from "./worker/protocol.js";
+import type {
+  DeviceChoice,
+  DeviceKind,
+  EmbedderDtype,
+  EmbedderDtypeChoice,
+  EmbedProgress,
+  Fallback,
+} from "./worker/protocol.js";
 import { hasSimd, requireSimd } from "./worker/simd.js";
 import { startWorker } from "./worker-client.js";
 
@@ -23,6 +30,12 @@ export interface EmbedderSource {
 
 /** How an {@link Embedder} is made. */
 export interface EmbedderOptions extends EmbedderSource {
+  /**
+   * What the model's matrices are multiplied in. `"q8"`, eight bits, is faster on the CPU, from a file of any type, and
+   * keeps the matrices in less memory; its vectors have a cosine of at least 0.995 to those of f32. A GPU computes in
+   * f32. Default: `"auto"`, which is f32.
+   */
+  dtype?: EmbedderDtypeChoice | undefined;
   /** Receives the event target that reports the download. */
   monitor?: ((monitor: CreateMonitor) => void) | undefined;
   signal?: AbortSignal | undefined;
@@ -79,12 +92,13 @@ export class Embedder extends EventTarget {
    *   signal's reason when aborted
    */
   static async create(options: EmbedderOptions = {}): Promise<Embedder> {
-    const { model, modelHost, device = "auto", monitor, signal } = options;
+    const { model, modelHost, device = "auto", dtype = "auto", monitor, signal } = options;
     signal?.throwIfAborted();
     checkDevice(device);
+    checkDtype(dtype);
     requireSimd();
     const manifest = resolveModel(model);
-    const params = { manifest, modelHost: resolveHost(modelHost), device };
+    const params = { manifest, modelHost: resolveHost(modelHost), device, dtype };
     const onBytes = watchDownload(monitor);
     creating.add(manifest);
     try {
@@ -110,6 +124,11 @@ export class Embedder extends EventTarget {
   /** Where the model runs now. */
   get device(): DeviceKind {
     return this.#host.loaded.device;
+  }
+
+  /** What its matrices are multiplied in now. */
+  get dtype(): EmbedderDtype {
+    return this.#host.loaded.dtype;
   }
 
   /** Why it does not run on the GPU; `null` when it does, or when `device: "cpu"` was asked for. */

@@ -29,4 +29,12 @@ export type { ModelFile, ModelManifest } from "./manifest.js";
 export type { CreateMonitor, DownloadProgressEvent } from "./monitor.js";
 export { similarity } from "./similarity.js";
 export { type SearchHit, VectorIndex, type VectorIndexOptions } from "./vector-index.js";
-export type { DeviceChoice, DeviceKind, EmbedProgress, Fallback, FallbackReason } from "./worker/protocol.js";
+export type {
+  DeviceChoice,
+  DeviceKind,
+  EmbedderDtype,
+  EmbedderDtypeChoice,
+  EmbedProgress,
+  Fallback,
+  FallbackReason,
+} from "./worker/protocol.js";

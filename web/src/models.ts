@@ -11,7 +11,7 @@ import {
 } from "../../models/manifests/all-minilm-l6-v2-q8_0.json";
 import { InglenookError } from "./errors.js";
 import type { ModelFile, ModelManifest } from "./manifest.js";
-import type { DeviceChoice } from "./worker/protocol.js";
+import type { DeviceChoice, EmbedderDtypeChoice } from "./worker/protocol.js";
 
 const BUNDLED: readonly ModelManifest[] = [
   { id: q8Id, files: q8Files, maxTokens: q8MaxTokens },
@@ -51,6 +51,13 @@ export function resolveHost(modelHost: string | URL = "models/"): string {
 export function checkDevice(device: DeviceChoice = "auto"): void {
   if (["auto", "cpu", "webgpu"].includes(device)) return;
   const message = `There is no device "${device}": it is "auto", "cpu" or "webgpu".`;
+  throw new InglenookError("invalid-input", message);
+}
+
+/** @throws {@link InglenookError} `invalid-input` where there is no such dtype */
+export function checkDtype(dtype: EmbedderDtypeChoice): void {
+  if (["auto", "f32", "q8"].includes(dtype)) return;
+  const message = `There is no dtype "${dtype}": it is "auto", "f32" or "q8".`;
   throw new InglenookError("invalid-input", message);
 }
 

@@ -18,7 +18,7 @@ use super::{
         rms_norm_f32::rms_normalise,
         rope_f32::rotate,
     },
-    flex::{dims, values},
+    flex::{dims, values, values_mut},
     gated_f32::Gate,
     rope_f32::Pairs,
 };
@@ -60,12 +60,6 @@ pub(crate) trait DecoderOps: Backend {
         position: usize,
         rules: Scores,
     ) -> FloatTensor<Self>;
-}
-
-/// The elements of a contiguous tensor that begins its buffer, to be written; copied if a clone is alive.
-fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
-    let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
-    &mut tensor.storage_mut::<f32>()[start..][..count]
 }
 
 /// The elements in an order of their own, free to be written.

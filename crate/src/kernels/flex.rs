@@ -30,6 +30,9 @@ pub(crate) trait Ops: Backend {
         then: Activation,
     ) -> FloatTensor<Self>;
 
+    /// See [`super::biased_f32::biased_f32`].
+    fn biased_f32(y: FloatTensor<Self>, bias: FloatTensor<Self>, then: Activation) -> FloatTensor<Self>;
+
     /// See [`super::layer_norm_f32::add_layer_norm_f32`].
     fn add_layer_norm_f32(
         x: FloatTensor<Self>,
@@ -56,8 +59,23 @@ pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
     &tensor.storage::<f32>()[layout.start_offset()..][..layout.num_elements()]
 }
 
+/// The elements of a contiguous tensor to be written; its buffer is copied if it has another owner.
+pub(super) fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
+    &mut tensor.storage_mut::<f32>()[start..][..count]
+}
+
 pub(super) fn dims(tensor: &FlexTensor) -> [usize; 2] {
     [tensor.layout().shape()[0], tensor.layout().shape()[1]]
+}
+
+fn activate(y: &mut [f32], then: Activation) {
+    match then {
+        Activation::Identity => {}
+        Activation::Gelu => map(y, gelu),
+        Activation::GeluTanh => map(y, gelu_tanh),
+        Activation::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
+    }
 }
 
 impl Ops for Flex {
@@ -74,13 +92,17 @@ impl Ops for Flex {
         let mut into = RowsMut { data: &mut y, stride: out };
         let x = Rows { data: values(&x), stride: inp };
         gemm([rows, inp, out], x, values(&panels), Some(values(&bias)), &mut into);
-        match then {
-            Activation::Identity => {}
-            Activation::Gelu => map(&mut y, gelu),
-            Activation::GeluTanh => map(&mut y, gelu_tanh),
-            Activation::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
-        }
+        activate(&mut y, then);
         FlexTensor::from_data(TensorData::new(y, [rows, out]))
+    }
+
+    fn biased_f32(y: FlexTensor, bias: FlexTensor, then: Activation) -> FlexTensor {
+        let (mut y, bias) = (y.to_contiguous(), bias.to_contiguous());
+        for row in values_mut(&mut y).chunks_exact_mut(values(&bias).len()) {
+            row.iter_mut().zip(values(&bias)).for_each(|(y, bias)| *y += bias);
+            activate(row, then);
+        }
+        y
     }
 
     fn add_layer_norm_f32(

@@ -2,11 +2,11 @@
 
 use burn::{
     backend::Dispatch,
-    tensor::{Device, Tensor, TensorData, activation},
+    tensor::{Device, Tensor, TensorData},
 };
 
 use super::{
-    activation::Activation,
+    activation::{Activation, activate},
     cpu::gemm_f32::{PANEL, pack},
     flex::Ops,
     on_cpu,
@@ -61,17 +61,7 @@ pub(crate) fn linear_f32(x: Tensor<2>, weight: &Weight, bias: Tensor<1>, then: A
 
 /// The same in Burn's operations, with `weight: [in, out]`.
 fn reference(x: Tensor<2>, weight: Tensor<2>, bias: Tensor<1>, then: Activation) -> Tensor<2> {
-    let y = x.matmul(weight) + bias.unsqueeze();
-    match then {
-        Activation::Identity => y,
-        Activation::Gelu => activation::gelu(y),
-        Activation::GeluTanh => {
-            let cubic = y.clone() + y.clone().powi_scalar(3) * 0.044_715;
-            let tanh = (cubic * (2.0 / core::f64::consts::PI).sqrt()).tanh();
-            y * 0.5 * (tanh + 1.0)
-        }
-        Activation::Relu => activation::relu(y),
-    }
+    activate(x.matmul(weight) + bias.unsqueeze(), then)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Activation, StoredEmbedding, Weights, load_packed};
+use super::{Activation, StoredEmbedding, Weights, load_packed, stored::load_eight_bits};
 use crate::{
     Result,
     kernels::{
+        biased_f32::biased_f32,
         linear_f32::{Weight, linear_f32},
-        linear_q::{PackedWeight, linear_q},
+        linear_q::{PackedWeight, layout::BLOCK, linear_q},
     },
 };
 
@@ -23,7 +24,17 @@ enum Map {
     /// In f32, exact up to rounding.
     Exact { weight: Weight, bias: Tensor<1>, then: Activation },
     /// In the type that the weight is stored in.
-    Stored { weight: PackedWeight, bias: Option<Tensor<1>> },
+    Stored { weight: PackedWeight, after: Option<(Tensor<1>, Activation)> },
+}
+
+/// What the linear layers of a model compute in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// In f32, whatever type the weights are stored in.
+    F32,
+    /// In eight bits: blocks of 32 numbers that share a scale, of the weights and, on the CPU, of the activations too.
+    /// Weights that are stored in blocks stay as they are. A matrix whose columns are no multiple of 32 stays f32.
+    Q8,
 }
 
 /// Whether a layer has a bias.
@@ -36,17 +47,25 @@ pub(crate) enum Bias {
 }
 
 impl Linear {
-    /// Reads `{name}.weight: [out, in]` and `{name}.bias: [out]`, to compute in f32.
+    /// Reads `{name}.weight: [out, in]` and `{name}.bias: [out]`, to compute in `precision`.
+    ///
+    /// # Errors
+    /// `missing-tensor`, `tensor-shape`, `unsupported-dtype` or `out-of-memory`; the detail names the tensor.
     pub(crate) fn load(
         weights: &impl Weights,
         name: &str,
         [out, inp]: [usize; 2],
         then: Activation,
-        device: &Device,
+        (precision, device): (Precision, &Device),
     ) -> Result<Self> {
-        let weight = weights.read(&format!("{name}.weight"), &[out, inp])?;
+        let (matrix, shape) = (format!("{name}.weight"), [out, inp]);
         let bias = read_bias(weights, name, out, device)?;
-        Ok(Self { map: Map::Exact { weight: Weight::new(&weight, [out, inp], device)?, bias, then } })
+        if precision == Precision::Q8 && inp.is_multiple_of(BLOCK) {
+            let weight = load_eight_bits(weights, &matrix, shape, device)?;
+            return Ok(Self { map: Map::Stored { weight, after: Some((bias, then)) } });
+        }
+        let weight = Weight::new(&weights.read(&matrix, &shape)?, shape, device)?;
+        Ok(Self { map: Map::Exact { weight, bias, then } })
     }
 
     /// Reads `{name}.weight: [out, in]`, and `{name}.bias: [out]` where it is required, to compute in the type that
@@ -63,20 +82,22 @@ impl Linear {
     ) -> Result<Self> {
         let weight = load_packed(weights, &format!("{name}.weight"), [out, inp], device)?;
         let bias = (bias == Bias::Required).then(|| read_bias(weights, name, out, device)).transpose()?;
-        Ok(Self { map: Map::Stored { weight, bias } })
+        Ok(Self { map: Map::Stored { weight, after: bias.map(|bias| (bias, Activation::Identity)) } })
     }
 
     /// The map from the width of `embedding` to a number for each of its rows, by the same weight and without bias.
     pub(crate) fn tied(embedding: &StoredEmbedding) -> Self {
-        Self { map: Map::Stored { weight: embedding.weight().clone(), bias: None } }
+        Self { map: Map::Stored { weight: embedding.weight().clone(), after: None } }
     }
 
     /// `x: [rows, in]` → `[rows, out]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.map {
             Map::Exact { weight, bias, then } => linear_f32(x, weight, bias.clone(), *then),
-            Map::Stored { weight, bias: None } => linear_q(x, weight),
-            Map::Stored { weight, bias: Some(bias) } => linear_q(x, weight) + bias.clone().unsqueeze(),
+            Map::Stored { weight, after: None } => linear_q(x, weight),
+            Map::Stored { weight, after: Some((bias, then)) } => {
+                biased_f32(linear_q(x, weight), bias.clone(), *then)
+            }
         }
     }
 }
@@ -84,4 +105,87 @@ impl Linear {
 fn read_bias(weights: &impl Weights, name: &str, out: usize, device: &Device) -> Result<Tensor<1>> {
     let bias = weights.read(&format!("{name}.bias"), &[out])?;
     Ok(Tensor::from_data(TensorData::new(bias, [out]), device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ErrorCode,
+        formats::{Dtype, TensorRows},
+        kernels::testing::{assert_close, random, random_tensor, values},
+    };
+
+    /// Every tensor is random; matrices are of a type.
+    struct Random(Dtype);
+
+    impl Weights for Random {
+        fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+            Ok(random(name.len() as u64, shape.iter().product()))
+        }
+
+        fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
+            let values = self.read(name, &shape)?;
+            let bytes: Vec<u8> = values.iter().flat_map(|&x| self.bytes(x)).collect();
+            match self.0 {
+                Dtype::Q8_0 => Ok(TensorRows::of_f32(shape, &values)?.into_q8_0()),
+                Dtype::IQ4_NL => TensorRows::of_bytes(self.0, shape, vec![0; shape[0] * shape[1] / 32 * 18]),
+                dtype => TensorRows::of_bytes(dtype, shape, bytes),
+            }
+        }
+
+        fn contains(&self, _: &str) -> bool {
+            true
+        }
+    }
+
+    impl Random {
+        fn bytes(&self, x: f32) -> Vec<u8> {
+            match self.0 {
+                Dtype::F16 => half::f16::from_f32(x).to_le_bytes().to_vec(),
+                Dtype::BF16 => half::bf16::from_f32(x).to_le_bytes().to_vec(),
+                _ => x.to_le_bytes().to_vec(),
+            }
+        }
+    }
+
+    fn outputs(dtype: Dtype, precision: Precision, shape: [usize; 2], then: Activation) -> Result<Vec<f32>> {
+        let linear = Linear::load(&Random(dtype), "dense", shape, then, (precision, &Device::flex()))?;
+        Ok(values(linear.forward(random_tensor(9, [5, shape[1]]))))
+    }
+
+    #[test]
+    fn eight_bits_are_close_to_f32_whatever_the_file_has() {
+        for then in [Activation::Identity, Activation::Gelu] {
+            let exact = outputs(Dtype::F32, Precision::F32, [13, 96], then).unwrap();
+            for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::Q8_0] {
+                let found = outputs(dtype, Precision::Q8, [13, 96], then).unwrap();
+                assert_close(&found, &exact, 0.1);
+                assert_ne!(found, exact, "{dtype} was not rounded");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_of_f32_is_quantised_to_what_a_file_of_q8_0_has() {
+        let [quantised, stored] = [Dtype::F32, Dtype::Q8_0]
+            .map(|dtype| outputs(dtype, Precision::Q8, [13, 96], Activation::Gelu).unwrap());
+        assert_eq!(quantised, stored);
+    }
+
+    #[test]
+    fn columns_that_are_no_whole_blocks_stay_f32() {
+        let [exact, eight] = [Precision::F32, Precision::Q8]
+            .map(|precision| outputs(Dtype::F32, precision, [13, 48], Activation::Relu).unwrap());
+        assert_eq!(exact, eight);
+    }
+
+    #[test]
+    fn a_type_that_cannot_be_used_is_named() {
+        let error = outputs(Dtype::IQ4_NL, Precision::Q8, [2, 32], Activation::Identity).unwrap_err();
+        assert_eq!(
+            (error.code, error.detail.as_deref()),
+            (ErrorCode::UnsupportedDtype, Some("dense.weight"))
+        );
+    }
 }

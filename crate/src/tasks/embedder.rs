@@ -1,19 +1,21 @@
 //! Sentence embeddings (Reimers and Gurevych, 2019, arXiv:1908.10084): an encoder, pooled and normalised.
 
 mod config;
+mod dtype;
 mod job;
 mod load;
 
 use burn::tensor::{Int, Tensor, TensorData};
 
 pub use config::Pooling;
+pub use dtype::DtypeChoice;
 pub use job::Job;
 
 use crate::{
     Result,
     device::{Device, read},
     models::bert::{Bert, BertConfig},
-    nn::Padding,
+    nn::{Padding, Precision},
     tokenizer::Tokenizer,
 };
 
@@ -24,6 +26,7 @@ pub struct Embedder {
     tokenizer: Tokenizer,
     pooling: Pooling,
     normalise: bool,
+    precision: Precision,
     max_tokens: usize,
     device: Device,
 }
@@ -42,6 +45,11 @@ impl Embedder {
     /// Whether vectors have unit length.
     pub fn normalised(&self) -> bool {
         self.normalise
+    }
+
+    /// What the linear layers compute in: `f32` or `q8`.
+    pub fn dtype(&self) -> &'static str {
+        dtype::name(self.precision)
     }
 
     /// The longest text in tokens, special tokens included; longer ones are cut.

@@ -30,6 +30,9 @@ pub struct EmbedderInfo {
     pub pooling: &'static str,
     /// Whether vectors have unit length.
     pub normalised: bool,
+    /// What the linear layers compute in.
+    #[tsify(type = "\"f32\" | \"q8\"")]
+    pub dtype: &'static str,
 }
 
 /// A loaded embedding model.
@@ -38,17 +41,19 @@ pub struct TextEmbedder(embedder::Embedder);
 
 #[wasm_bindgen]
 impl TextEmbedder {
-    /// Loads the model in `files`, which it takes, onto `device`. `maxTokens` caps the length of a text.
+    /// Loads the model in `files`, which it takes, onto `device`, to compute in `dtype`: `auto`, `f32` or `q8`.
+    /// `maxTokens` caps the length of a text.
     ///
     /// On WebGPU this runs the numeric self-test too.
     pub async fn load(
         device: &Device,
         files: ModelFiles,
+        dtype: &str,
         #[wasm_bindgen(js_name = maxTokens)] max_tokens: Option<u32>,
     ) -> Result<TextEmbedder, JsValue> {
-        let mut files = files.0;
+        let (mut files, dtype) = (files.0, dtype.parse().map_err(thrown)?);
         let limit = max_tokens.map(|limit| limit as usize);
-        let loaded = embedder::Embedder::load(&mut files, device.0.clone(), limit).await;
+        let loaded = embedder::Embedder::load(&mut files, device.0.clone(), dtype, limit).await;
         loaded.map(Self).map_err(thrown)
     }
 
@@ -62,6 +67,7 @@ impl TextEmbedder {
             parameters: self.0.config().parameters(),
             pooling: self.0.pooling().name(),
             normalised: self.0.normalised(),
+            dtype: self.0.dtype(),
         })
     }
 

@@ -1,7 +1,6 @@
 // Time per text: all engines loaded in one page, measured in turn, a different one first in every round.
 import { openPage, rendererCpuMs } from "../browser.mjs";
 import { attempt, rotated } from "../rounds.mjs";
-import { SAME_ANSWER } from "../suites.mjs";
 
 const WARM_UP_MS = 1500;
 const SAMPLE_MS = 400;
@@ -22,7 +21,7 @@ async function loadAll(page, run, texts, report) {
   const alive = new Set();
   for (const lib of run.runnable) {
     await attempt(lib, "load", report, alive, async () => {
-      const options = { model: run.model, device: run.device };
+      const options = { model: run.model, device: run.device, dtype: run.dtype };
       const text = texts(run.cases[0])[0];
       await page.evaluate(
         ([name, how, first]) => globalThis.bench.load(name, how, first),
@@ -47,7 +46,7 @@ async function measureCase({ page, session }, run, wanted, texts, alive, report)
       warm.set(lib, await warmUp(() => sample(lib, 1)));
     });
   }
-  await checkAnswers(page, wanted, alive, report);
+  await checkAnswers(page, run, wanted, alive, report);
   const calls = Math.min(MOST_CALLS, Math.max(1, Math.round(SAMPLE_MS / Math.min(...warm.values()))));
   for (let round = 0; round < run.rounds; round += 1) {
     for (const lib of rotated([...alive], round)) {
@@ -75,7 +74,7 @@ async function warmUp(call) {
 }
 
 /** Compares with Inglenook's vectors, or with the first library's where Inglenook does not run. */
-async function checkAnswers(page, wanted, alive, report) {
+async function checkAnswers(page, { sameAnswer }, wanted, alive, report) {
   const [reference, ...others] = [...alive];
   for (const lib of others) {
     await attempt(lib, wanted.name, report, alive, async () => {
@@ -84,7 +83,7 @@ async function checkAnswers(page, wanted, alive, report) {
         [lib, reference],
       );
       report.agreement(wanted.name, lib, reference, cosine);
-      if (!(cosine >= SAME_ANSWER)) report.wrong(wanted.name, lib, `cosine to ${reference} is ${cosine}`);
+      if (!(cosine >= sameAnswer)) report.wrong(wanted.name, lib, `cosine to ${reference} is ${cosine}`);
     });
   }
 }

@@ -1,4 +1,4 @@
-// The suites `embed` and `embed-gpu`: time per text, loading, memory.
+// The suites `embed`, `embed-q8` and `embed-gpu`: time per text, loading, memory.
 import { SUITES } from "../suites.mjs";
 import { measureLoad } from "./load.mjs";
 import { measureEmbed } from "./measure.mjs";
@@ -19,13 +19,13 @@ export async function measure(run, server, report) {
   if (run.load) await measureLoad({ run, server, texts, report });
 }
 
-/** Loads Inglenook for `cases`; the result has the page do one of them some times. */
-export async function prepareWork(page, cases) {
-  const { model } = SUITES.embed;
+/** Loads Inglenook for `cases` of `suite`, on the CPU; the result has the page do one of them some times. */
+export async function prepareWork(page, cases, suite) {
+  const { model, dtype } = SUITES[suite];
   const tokenizer = loadTokenizer(model);
   const textsFor = ({ tokens, batch }) => textsOf(tokenizer, tokens, batch);
   const load = ([options, text]) => globalThis.bench.load("inglenook", options, text);
-  await page.evaluate(load, [{ model, device: "cpu" }, textsFor(cases[0])[0]]);
+  await page.evaluate(load, [{ model, device: "cpu", dtype }, textsFor(cases[0])[0]]);
   const sample = ([texts, calls]) => globalThis.bench.sample("inglenook", texts, calls);
   return (wanted) => page.evaluate(sample, [textsFor(wanted), Math.ceil(PROFILED_TEXTS / wanted.batch)]);
 }

@@ -17,7 +17,9 @@ export async function loadModel(
   const { wasm, device, placed } = await openDevice(params.device, onDevice);
   const files = new wasm.ModelFiles();
   await readModel(params, files, onProgress);
-  const embedder = await orFault(device, wasm.TextEmbedder.load(device, files, params.manifest.maxTokens));
-  const { dimensions, maxTokens } = embedder.info();
-  return { device, embedder, loaded: { ...placed, dimensions, maxTokens } };
+  const { dtype: wanted, manifest } = params;
+  const loading = wasm.TextEmbedder.load(device, files, wanted, manifest.maxTokens);
+  const embedder = await orFault(device, loading);
+  const { dimensions, maxTokens, dtype } = embedder.info();
+  return { device, embedder, loaded: { ...placed, dimensions, maxTokens, dtype } };
 }

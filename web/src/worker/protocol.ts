@@ -14,6 +14,12 @@ export type DeviceKind = "cpu" | "webgpu";
 /** Where the application wants it to run; `auto` is the GPU if it can be used, else the CPU. */
 export type DeviceChoice = "auto" | DeviceKind;
 
+/** What an embedding model computes in. */
+export type EmbedderDtype = "f32" | "q8";
+
+/** What the application wants it to compute in; `auto` is f32, which is nearest to the reference. */
+export type EmbedderDtypeChoice = "auto" | EmbedderDtype;
+
 /** Why the GPU is not used although it was allowed. */
 export type FallbackReason =
   /** The browser has no `navigator.gpu`. */
@@ -54,6 +60,7 @@ export interface Placed {
 export interface Loaded extends Placed {
   dimensions: number;
   maxTokens: number;
+  dtype: EmbedderDtype;
 }
 
 /** Bytes of model files: `loaded` from anywhere, `fetched` from the network. */
@@ -142,7 +149,12 @@ export type ChatProgress =
 /** Every request: its parameters, its result, and what its `progress` messages carry. */
 export interface Requests {
   load: {
-    params: { manifest: ModelManifest; modelHost: string; device: DeviceChoice };
+    params: {
+      manifest: ModelManifest;
+      modelHost: string;
+      device: DeviceChoice;
+      dtype: EmbedderDtypeChoice;
+    };
     result: Loaded;
     progress: LoadProgress;
   };

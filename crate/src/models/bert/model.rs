@@ -5,8 +5,11 @@ use burn::tensor::{Device, Int, Tensor};
 use super::BertConfig;
 use crate::{
     Result,
-    nn::{Activation, Embedding, LayerNorm, Linear, Padding, Weights, attention},
+    nn::{Activation, Embedding, LayerNorm, Linear, Padding, Precision, Weights, attention},
 };
+
+/// What linear layers compute in, and where.
+type Place<'a> = (Precision, &'a Device);
 
 /// The encoder: token ids in, one hidden state per token out.
 #[derive(Clone, Debug)]
@@ -16,12 +19,18 @@ pub struct Bert {
 }
 
 impl Bert {
-    /// Reads every weight of `config` from `weights` onto `device`.
+    /// Reads every weight of `config` from `weights` onto `device`; its linear layers compute in `precision`.
     ///
     /// # Errors
     /// What [`Weights::read`] gives for the first tensor that cannot be read.
-    pub fn load(config: &BertConfig, weights: &impl Weights, device: &Device) -> Result<Self> {
-        let layer = |i| BertLayer::load(config, weights, &format!("encoder.layer.{i}"), device);
+    pub fn load(
+        config: &BertConfig,
+        weights: &impl Weights,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<Self> {
+        let place = (precision, device);
+        let layer = |i| BertLayer::load(config, weights, &format!("encoder.layer.{i}"), place);
         Ok(Self {
             embeddings: BertEmbeddings::load(config, weights, device)?,
             layer: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
@@ -75,16 +84,16 @@ struct BertLayer {
 }
 
 impl BertLayer {
-    fn load(config: &BertConfig, weights: &impl Weights, name: &str, device: &Device) -> Result<Self> {
+    fn load(config: &BertConfig, weights: &impl Weights, name: &str, place: Place<'_>) -> Result<Self> {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         let linear = |part: &str, shape, then| {
-            Linear::load(weights, &format!("{name}.{part}.dense"), shape, then, device)
+            Linear::load(weights, &format!("{name}.{part}.dense"), shape, then, place)
         };
         Ok(Self {
-            attention: BertAttention::load(config, weights, &format!("{name}.attention"), device)?,
+            attention: BertAttention::load(config, weights, &format!("{name}.attention"), place)?,
             intermediate_dense: linear("intermediate", [wide, hidden], config.hidden_act)?,
             output_dense: linear("output", [hidden, wide], Activation::Identity)?,
-            output_layer_norm: norm(config, weights, &format!("{name}.output.LayerNorm"), device)?,
+            output_layer_norm: norm(config, weights, &format!("{name}.output.LayerNorm"), place.1)?,
         })
     }
 
@@ -107,17 +116,16 @@ struct BertAttention {
 }
 
 impl BertAttention {
-    fn load(config: &BertConfig, weights: &impl Weights, name: &str, device: &Device) -> Result<Self> {
+    fn load(config: &BertConfig, weights: &impl Weights, name: &str, place: Place<'_>) -> Result<Self> {
         let shape = [config.hidden_size; 2];
-        let linear = |part: &str| {
-            Linear::load(weights, &format!("{name}.{part}"), shape, Activation::Identity, device)
-        };
+        let linear =
+            |part: &str| Linear::load(weights, &format!("{name}.{part}"), shape, Activation::Identity, place);
         Ok(Self {
             query: linear("self.query")?,
             key: linear("self.key")?,
             value: linear("self.value")?,
             output_dense: linear("output.dense")?,
-            output_layer_norm: norm(config, weights, &format!("{name}.output.LayerNorm"), device)?,
+            output_layer_norm: norm(config, weights, &format!("{name}.output.LayerNorm"), place.1)?,
             num_attention_heads: config.num_attention_heads,
         })
     }

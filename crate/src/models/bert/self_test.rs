@@ -6,7 +6,7 @@ use super::{Bert, BertConfig};
 use crate::{
     Error, ErrorCode, Result,
     formats::TensorRows,
-    nn::{Padding, Weights},
+    nn::{Padding, Precision, Weights},
 };
 
 /// The largest difference of a hidden state that is still rounding; hidden states are of order one.
@@ -43,7 +43,7 @@ async fn hidden_states(config: &BertConfig, device: &Device) -> Result<Vec<f32>>
     let tokens = LENGTHS[0];
     let ids: Vec<i32> = (0..2 * tokens).map(|i| (i * 7 % ROWS) as i32).collect();
     let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [2, tokens]), device);
-    let bert = Bert::load(config, &Synthetic, device)?;
+    let bert = Bert::load(config, &Synthetic, Precision::F32, device)?;
     let states = bert.forward(ids, &Padding::new(&LENGTHS, tokens, device));
     let states: Vec<f32> = crate::device::read(states).await?;
     let row = tokens * config.hidden_size;

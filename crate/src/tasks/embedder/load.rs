@@ -1,7 +1,7 @@
 //! From verified files to a loaded embedder.
 
 use super::{
-    Embedder, Pooling,
+    DtypeChoice, Embedder, Pooling,
     config::{normalises, token_limit},
 };
 use crate::{
@@ -17,42 +17,60 @@ impl Embedder {
     /// Loads the model in `files` onto `device`: one GGUF file, or a sentence-transformers folder with
     /// `model.safetensors`.
     ///
-    /// `limit` caps the text length in tokens, for files that do not say how long the model's texts were; the
+    /// `dtype` is what the linear layers shall compute in. `limit` caps the text length in tokens, for files that do not say how long the model's texts were; the
     /// number of positions always does. On WebGPU the numeric self-test runs after the weights are loaded, when the
     /// sizes it works with are known to be those of real tensors.
     ///
     /// # Errors
     /// `missing-file`, `malformed-file`, `unsupported-*`, `missing-tensor`, `tensor-shape`, `tokenizer`, and on a
     /// GPU `gpu-self-test`, `gpu-lost`, `gpu-error`.
-    pub async fn load(files: &mut ModelFiles, device: Device, limit: Option<usize>) -> Result<Self> {
+    pub async fn load(
+        files: &mut ModelFiles,
+        device: Device,
+        dtype: DtypeChoice,
+        limit: Option<usize>,
+    ) -> Result<Self> {
         match files.find(".gguf") {
-            Some(path) => Self::load_gguf(take(files, &path)?, device, limit).await,
-            None => Self::load_safetensors(files, device, limit).await,
+            Some(path) => Self::load_gguf(take(files, &path)?, device, dtype, limit).await,
+            None => Self::load_safetensors(files, device, dtype, limit).await,
         }
     }
 
-    async fn load_gguf(file: Segments, device: Device, limit: Option<usize>) -> Result<Self> {
+    async fn load_gguf(
+        file: Segments,
+        device: Device,
+        dtype: DtypeChoice,
+        limit: Option<usize>,
+    ) -> Result<Self> {
         let file = open_gguf(file)?;
         let config = BertConfig::from_gguf(&file)?;
         let pooling = Pooling::from_gguf(file.metadata.u32("bert.pooling_type")?)?;
         let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
-        let bert = Bert::load(&config, &GgufWeights(&file), device.burn())?;
+        let precision = dtype.precision(device.kind());
+        let bert = Bert::load(&config, &GgufWeights(&file), precision, device.burn())?;
         test(&config, &device).await?;
         // A GGUF file does not say whether vectors are normalised; llama.cpp does so unless told otherwise.
-        Self { bert, tokenizer, pooling, normalise: true, max_tokens: usize::MAX, config, device }
+        Self { bert, tokenizer, pooling, normalise: true, precision, max_tokens: usize::MAX, config, device }
             .limited(limit)
     }
 
-    async fn load_safetensors(files: &mut ModelFiles, device: Device, limit: Option<usize>) -> Result<Self> {
+    async fn load_safetensors(
+        files: &mut ModelFiles,
+        device: Device,
+        dtype: DtypeChoice,
+        limit: Option<usize>,
+    ) -> Result<Self> {
         let config = BertConfig::from_json(&take(files, "config.json")?.to_vec()?)?;
         let pooling = Pooling::from_json(&take(files, "1_Pooling/config.json")?.to_vec()?)?;
         let normalise = normalises(&take(files, "modules.json")?.to_vec()?)?;
         let own = token_limit(&take(files, "sentence_bert_config.json")?.to_vec()?)?.unwrap_or(usize::MAX);
         let tokenizer = Tokenizer::from_json(&take(files, "tokenizer.json")?.to_vec()?)?;
         let file = open_safetensors(take(files, "model.safetensors")?)?;
-        let bert = Bert::load(&config, &SafetensorsWeights::new(&file), device.burn())?;
+        let precision = dtype.precision(device.kind());
+        let bert = Bert::load(&config, &SafetensorsWeights::new(&file), precision, device.burn())?;
         test(&config, &device).await?;
-        Self { bert, tokenizer, pooling, normalise, max_tokens: own, config, device }.limited(limit)
+        Self { bert, tokenizer, pooling, normalise, precision, max_tokens: own, config, device }
+            .limited(limit)
     }
 
     /// Applies the limits and checks that the tokenizer fits the encoder.

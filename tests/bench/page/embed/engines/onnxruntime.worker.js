@@ -8,7 +8,7 @@ let ort;
 let tokenizer;
 let session;
 
-async function load({ model, device }) {
+async function load({ model, device, dtype }) {
   const folder = `/peers/${model}`;
   const gpu = device === "webgpu";
   const bundle = gpu ? "ort.webgpu.bundle.min.mjs" : "ort.wasm.bundle.min.mjs";
@@ -24,7 +24,8 @@ async function load({ model, device }) {
   ort.env.wasm.numThreads = 1;
   tokenizer = new Tokenizer(vocabulary, config);
   const executionProviders = [gpu ? "webgpu" : "wasm"];
-  session = await ort.InferenceSession.create(`${folder}/onnx/model.onnx`, { executionProviders });
+  const file = dtype === "q8" ? "model_quantized.onnx" : "model.onnx";
+  session = await ort.InferenceSession.create(`${folder}/onnx/${file}`, { executionProviders });
 }
 
 async function embed(texts) {

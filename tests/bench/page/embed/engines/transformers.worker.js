@@ -6,7 +6,7 @@ const RUNTIME = `${PACKAGE}/node_modules/onnxruntime-web/dist/ort-wasm-simd-thre
 
 let extract;
 
-async function load({ model, device }) {
+async function load({ model, device, dtype }) {
   const { env, pipeline } = await import(`${PACKAGE}/dist/transformers.min.js`);
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
@@ -14,7 +14,7 @@ async function load({ model, device }) {
   const absolute = (suffix) => new URL(`${RUNTIME}.${suffix}`, location.href).href;
   env.backends.onnx.wasm.wasmPaths = { mjs: absolute("mjs"), wasm: absolute("wasm") };
   env.backends.onnx.wasm.numThreads = 1;
-  const options = { dtype: "fp32", device: device === "webgpu" ? "webgpu" : "wasm" };
+  const options = { dtype: dtype === "q8" ? "q8" : "fp32", device: device === "webgpu" ? "webgpu" : "wasm" };
   extract = await pipeline("feature-extraction", model, options);
 }
 
