@@ -136,6 +136,7 @@ mod lanes {
             Self(i32x4_splat(x))
         }
 
+        #[cfg_attr(target_feature = "relaxed-simd", expect(dead_code))] // bytes are then multiplied in one instruction
         #[inline(always)]
         pub(crate) fn from_array([a, b, c, d]: [i32; 4]) -> Self {
             Self(i32x4(a, b, c, d))
