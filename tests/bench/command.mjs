@@ -5,7 +5,8 @@ import { parseCase, SUITES } from "./suites.mjs";
 
 export const USAGE = `usage: npm run bench -- SUITE [options]
   SUITE              ${Object.keys(SUITES).join(" | ")}
-  --cases 16x1,…     tokens × batch; of chat: prefillTOKENS, decodeTOKENS, abort
+  --cases 16x1,…     tokens × batch; of chat: prefillTOKENS, decodeTOKENS,
+                     decodeTOKENSafterTOKENS, abort
   --rounds N         samples for each case and library
   --libs a,b         libraries to run
   --no-load          leave out load time and memory

@@ -28,7 +28,7 @@ export const SUITES = {
     dtype: "Q4_1",
     threads: 1,
     libraries: ["inglenook", "wllama-2", "wllama-3"],
-    cases: ["prefill128", "prefill480", "decode128", "abort"],
+    cases: ["prefill128", "prefill480", "decode128", "decode64after432", "abort"],
     rounds: 5,
   },
 };
@@ -59,10 +59,12 @@ const ABORTED_TOKENS = 480;
 
 function parseChatCase(name) {
   if (name === "abort") return { phase: "abort", tokens: ABORTED_TOKENS };
-  const [, phase, tokens] = /^(prefill|decode)(\d+)$/.exec(name) ?? [];
+  const [, phase, tokens, after] = /^(prefill|decode)(\d+)(?:after(\d+))?$/.exec(name) ?? [];
   const most = phase === "prefill" ? CONTEXT_WINDOW - 64 : 256;
-  if (!(tokens >= 32 && tokens <= most)) {
-    throw new Error(`case ${name}: wanted prefillTOKENS (32 to 960), decodeTOKENS (32 to 256) or abort`);
+  const isAfter = phase === "decode" && after >= 64 && after <= 512;
+  if (!(tokens >= 32 && tokens <= most && (after === undefined || isAfter))) {
+    const kinds = "prefillTOKENS (32 to 960), decodeTOKENS (32 to 256), decodeTOKENSafterTOKENS (64 to 512)";
+    throw new Error(`case ${name}: wanted ${kinds} or abort`);
   }
-  return { phase, tokens: Number(tokens) };
+  return { phase, tokens: Number(tokens), ...(after && { after: Number(after) }) };
 }

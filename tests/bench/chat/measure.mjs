@@ -44,7 +44,8 @@ async function loadAll(page, run, report) {
 async function measureCase({ page, session }, run, wanted, alive, report) {
   const most = wanted.phase === "prefill" ? 1 : wanted.tokens;
   for (let round = 0; round < run.rounds; round += 1) {
-    const prompt = wanted.phase === "prefill" ? readingPrompt(wanted.tokens, round + 1) : writingPrompt();
+    const prompt =
+      wanted.phase === "prefill" ? readingPrompt(wanted.tokens, round + 1) : writingPrompt(wanted.after);
     for (const lib of rotated([...alive], round)) {
       await attempt(lib, wanted.name, report, alive, async () => {
         const before = await rendererCpuMs(session);

@@ -60,7 +60,9 @@ export function readingPrompt(tokens, variant) {
   return promptOf(opener + pieces.join(""), 1 + pieces.length);
 }
 
-/** The prompt whose answer is timed; greedy, so that it is the same each time. */
-export function writingPrompt() {
-  return promptOf(STORY, STORY_TOKENS);
+/** The prompt whose answer is timed; greedy, so that it is the same each time. Of `tokens` tokens, where that is said. */
+export function writingPrompt(tokens) {
+  if (tokens === undefined) return promptOf(STORY, STORY_TOKENS);
+  const before = readingPrompt(tokens - STORY_TOKENS, 0).user;
+  return promptOf(`${before} ${STORY}`, tokens - TEMPLATE_TOKENS);
 }

@@ -21,8 +21,8 @@ export async function measure(run, server, report) {
 export async function prepareWork(page, cases) {
   const options = optionsOf({ ...SUITES.chat, cases });
   await page.evaluate((options) => globalThis.bench.load("inglenook", options), options);
-  return ({ phase, tokens }) =>
+  return ({ phase, tokens, after }) =>
     phase === "decode"
-      ? generate(page, "inglenook", writingPrompt(), tokens)
+      ? generate(page, "inglenook", writingPrompt(after), tokens)
       : generate(page, "inglenook", readingPrompt(tokens, 0), 1);
 }

@@ -21,6 +21,13 @@ describe("prompts", () => {
     expect(new Set(firsts).size).toBe(20);
   });
 
+  it("end with what is to be written, whatever comes before", () => {
+    const [short, long] = [writingPrompt(), writingPrompt(432)];
+    expect(long.user.endsWith(short.user)).toBe(true);
+    expect([short.tokens, long.tokens]).toEqual([42, 432]);
+    expect(long.user.match(/\w+|[.,]/g)).toHaveLength(432 - 30);
+  });
+
   it("are rendered as the model's template renders one message", () => {
     const { user, rendered } = writingPrompt();
     expect(rendered).toMatch(/^<\|im_start\|>system\n[^<]+<\|im_end\|>\n<\|im_start\|>user\n/);

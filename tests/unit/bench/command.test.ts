@@ -56,6 +56,8 @@ describe("cases", () => {
     expect(parseCase("embed", "16x32")).toEqual({ name: "16x32", tokens: 16, batch: 32 });
     expect(parseCase("chat", "prefill480")).toEqual({ name: "prefill480", phase: "prefill", tokens: 480 });
     expect(parseCase("chat", "decode128")).toEqual({ name: "decode128", phase: "decode", tokens: 128 });
+    const late = { name: "decode64after432", phase: "decode", tokens: 64, after: 432 };
+    expect(parseCase("chat", "decode64after432")).toEqual(late);
     expect(parseCase("chat", "abort")).toEqual({ name: "abort", phase: "abort", tokens: 480 });
   });
 
