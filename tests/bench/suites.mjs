@@ -28,7 +28,7 @@ export const SUITES = {
     dtype: "Q4_1",
     threads: 1,
     libraries: ["inglenook", "wllama-2", "wllama-3"],
-    cases: ["prefill128", "prefill480", "decode128", "decode64after432", "abort"],
+    cases: ["prefill128", "prefill480", "decode128", "abort"],
     rounds: 5,
   },
 };

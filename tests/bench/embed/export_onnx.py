@@ -5,7 +5,7 @@
 MODEL_DIRECTORY holds config.json and model.safetensors of a BERT encoder in F32. The graph is the one the
 usual exporters make: input_ids, attention_mask, token_type_ids (int64, [batch, sequence]) to
 last_hidden_state (float32, [batch, sequence, hidden]), both axes dynamic, attention in plain operators.
-Needs torch only, and for the third file onnx and onnxruntime: that is the same graph after onnxruntime's dynamic
+Needs torch and onnx, and for the third file onnxruntime: that is the same graph after onnxruntime's dynamic
 quantisation, weights with a scale for each output and seven of their eight bits used, which loses least on processors
 whose products saturate; activations rounded anew at every product.
 """

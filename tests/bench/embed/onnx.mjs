@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { BENCH, CACHE, PEER_MODELS, WEIGHTS } from "../paths.mjs";
 
 /** What the export needs: modules, and the packages that have them. */
-const TORCH = { imports: "torch", pip: ["torch==2.15.0", "numpy"] };
+const TORCH = { imports: "torch, onnx", pip: ["torch==2.15.0", "numpy", "onnx==1.23.2"] };
 /** The same with the quantiser. */
 const QUANTISER = {
   imports: "torch, onnx, onnxruntime",
-  pip: [...TORCH.pip, "onnx==1.23.2", "onnxruntime==1.32.0"],
+  pip: [...TORCH.pip, "onnxruntime==1.32.0"],
 };
 
 /**
