@@ -11,9 +11,9 @@ function chunks(pace: Pace, tokensPerMs: number, steps: number): number[] {
 }
 
 describe("Pace", () => {
-  it("comes to chunks of 30 ms on the CPU, fast or slow", () => {
-    expect(chunks(new Pace("cpu"), 1, 6)).toEqual([8, 16, 30, 30, 30, 30]);
-    expect(chunks(new Pace("cpu"), 0.1, 3)).toEqual([8, 3, 3]);
+  it("comes to chunks of 25 ms on the CPU, fast or slow", () => {
+    expect(chunks(new Pace("cpu"), 1, 9)).toEqual([8, 10, 12, 15, 19, 24, 25, 25, 25]);
+    expect(chunks(new Pace("cpu"), 0.1, 3)).toEqual([8, 2, 2]);
     expect(chunks(new Pace("cpu"), 0.001, 3)).toEqual([8, 1, 1]);
   });
 
@@ -21,11 +21,19 @@ describe("Pace", () => {
     expect(chunks(new Pace("cpu"), 1e6, 20).at(-1)).toBe(512);
     const pace = new Pace("cpu");
     pace.took(8, 0);
-    expect(pace.chunk).toBe(16);
+    expect(pace.chunk).toBe(10);
+  });
+
+  it("is not carried away by one step that had little to do", () => {
+    const pace = new Pace("cpu");
+    chunks(pace, 1, 8);
+    pace.took(25, 3);
+    // What follows takes as long as before.
+    expect(pace.chunk).toBeLessThan(32);
   });
 
   it("gives a GPU powers of two, of 40 ms at most", () => {
-    expect(chunks(new Pace("webgpu"), 4, 4)).toEqual([64, 128, 128, 128]);
+    expect(chunks(new Pace("webgpu"), 4, 6)).toEqual([64, 64, 64, 64, 128, 128]);
     expect(chunks(new Pace("webgpu"), 3, 4)).toEqual([64, 64, 64, 64]);
     expect(chunks(new Pace("webgpu"), 0.5, 3)).toEqual([64, 16, 16]);
   });
