@@ -49,15 +49,17 @@ export function resolveHost(modelHost: string | URL = "models/"): string {
 
 /** @throws {@link InglenookError} `invalid-input` where there is no such device */
 export function checkDevice(device: DeviceChoice = "auto"): void {
-  if (["auto", "cpu", "webgpu"].includes(device)) return;
-  const message = `There is no device "${device}": it is "auto", "cpu" or "webgpu".`;
-  throw new InglenookError("invalid-input", message);
+  checkChoice("device", device, ["cpu", "webgpu"]);
 }
 
 /** @throws {@link InglenookError} `invalid-input` where there is no such dtype */
 export function checkDtype(dtype: EmbedderDtypeChoice): void {
-  if (["auto", "f32", "q8"].includes(dtype)) return;
-  const message = `There is no dtype "${dtype}": it is "auto", "f32" or "q8".`;
+  checkChoice("dtype", dtype, ["f32", "q8"]);
+}
+
+function checkChoice(what: string, given: string, [one, other]: [string, string]): void {
+  if (["auto", one, other].includes(given)) return;
+  const message = `There is no ${what} "${given}": it is "auto", "${one}" or "${other}".`;
   throw new InglenookError("invalid-input", message);
 }
 
