@@ -13,8 +13,10 @@ const TYPES = join(ROOT, "target/types/web/src");
 // Every browser with WebAssembly SIMD that also has what the sources use: class static privacy, `Array.at`.
 const SHARED = { bundle: true, format: "esm", minify: true, target: "es2022", logLevel: "warning" };
 
-/** What the worker takes from the glue; the rest (synchronous start, bookkeeping) is left out. */
+/** What the workers take from the glue; the rest (synchronous start, bookkeeping) is left out. */
 const BINDINGS = "default, ChatModel, Device, ModelFiles, TextEmbedder, VectorIndex";
+/** What they take from one build alone. */
+const MORE_BINDINGS = { cpu_threads: ", failPool, joinPool, poolMemory, poolModule" };
 
 /** What the package starts with, and what is loaded later: workers, and what only language models need. */
 const ENTRIES = [
@@ -22,6 +24,7 @@ const ENTRIES = [
   ["language-model", "language-model/create.ts"],
   ["worker", "worker/worker.ts"],
   ["chat-worker", "worker/chat-worker.ts"],
+  ["thread", "worker/thread.ts"],
 ];
 
 /** Builds everything but the wasm files. */
@@ -60,7 +63,10 @@ async function bundleGlue(kind) {
   const file = `inglenook_${kind}.js`;
   const { outputFiles } = await build({
     ...SHARED,
-    stdin: { contents: `export { ${BINDINGS} } from "./${file}"`, resolveDir: join(GENERATED, kind) },
+    stdin: {
+      contents: `export { ${BINDINGS}${MORE_BINDINGS[kind] ?? ""} } from "./${file}"`,
+      resolveDir: join(GENERATED, kind),
+    },
     write: false,
   });
   const [{ text }] = outputFiles;

@@ -13,6 +13,7 @@ const FAST = ["-O3", "--one-caller-inline-max-function-size=100"];
 export const BUILDS = {
   cpu: { optimise: FAST },
   cpu_relaxed: { optimise: [...FAST, "--enable-relaxed-simd"] },
+  cpu_threads: { optimise: [...FAST, "--enable-relaxed-simd", "--enable-threads"] },
   gpu: { optimise: ["-Os"] },
 };
 

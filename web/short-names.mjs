@@ -8,9 +8,10 @@
 const IMPORTS = 2;
 const EXPORTS = 7;
 const FUNCTION = 0;
+const MEMORY = 2;
 
 /**
- * @param {Uint8Array} wasm  whose imports are all functions, as wasm-bindgen makes them
+ * @param {Uint8Array} wasm  whose imports are functions, and perhaps a memory, as wasm-bindgen makes them
  * @param {string} glue
  * @returns {{ wasm: Buffer, glue: string }} the same two, with short names
  */
@@ -51,6 +52,10 @@ function rename(reader, importing, names) {
   for (let i = 0; i < count; i++) {
     if (importing) parts.push(sized(reader.bytes(reader.number())));
     const name = reader.bytes(reader.number()).toString();
+    if (importing && reader.peek() === MEMORY) {
+      parts.push(sized(Buffer.from(name)), reader.memory());
+      continue;
+    }
     const short = names.get(name) ?? `${importing ? "i" : "e"}${names.size.toString(36)}`;
     names.set(name, short);
     const kind = reader.byte();
@@ -75,6 +80,19 @@ class Reader {
 
   byte() {
     return this.#bytes.readUInt8(this.#at++);
+  }
+
+  peek() {
+    return this.#bytes.readUInt8(this.#at);
+  }
+
+  /** A memory's kind and limits, of which there are two if the lowest bit of the second byte is set. */
+  memory() {
+    const start = this.#at;
+    this.byte();
+    const limits = 1 + (this.byte() & 1);
+    for (let i = 0; i < limits; i++) this.number();
+    return this.#bytes.subarray(start, this.#at);
   }
 
   bytes(length) {

@@ -23,6 +23,8 @@ pub(crate) mod rope_f32;
 pub(crate) mod testing;
 
 pub(crate) use cpu::dot_f32::dot;
+#[cfg(target_feature = "atomics")]
+pub(crate) use cpu::pool::{fail as fail_pool, join as join_pool};
 
 use burn::{backend::DispatchDevice, tensor::Device};
 

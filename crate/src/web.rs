@@ -8,6 +8,8 @@ mod embedder;
 mod error;
 mod files;
 mod language_model;
+#[cfg(target_feature = "atomics")]
+pub mod threads;
 mod vector_index;
 
 use wasm_bindgen::prelude::*;

@@ -4,10 +4,11 @@ import { basename, join } from "node:path";
 import { openPage } from "./browser.mjs";
 import { describeMachine } from "./machine.mjs";
 import { MODULES, ROOT } from "./paths.mjs";
-import { parseCase, SUITES } from "./suites.mjs";
+import { ALONE, parseCase, SUITES } from "./suites.mjs";
 
 const FOLDERS = {
   inglenook: ROOT,
+  [ALONE]: ROOT,
   "transformers.js": join(MODULES, "@huggingface/transformers"),
   "onnxruntime-web": join(MODULES, "onnxruntime-web"),
   "wllama-2": join(MODULES, "wllama-2"),

@@ -22,7 +22,7 @@ const KERNEL = /\bkernels::/;
  */
 export async function profileCases(suite, path, names, prepareWork) {
   const cases = names.map((name) => parseCase(suite, name)).filter(({ phase }) => phase !== "abort");
-  const server = await startServer(path, await namedFiles());
+  const server = await startServer(path, { instead: await namedFiles() });
   const browser = await puppeteer.launch({ executablePath: findBrowser("chromium"), args: CHROMIUM_FLAGS });
   try {
     const page = await browser.newPage();

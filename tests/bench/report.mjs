@@ -1,5 +1,7 @@
 // Collects samples and troubles, and turns them into rows.
 
+import { ALONE } from "./suites.mjs";
+
 const UNITS = {
   time_per_text_ms: "ms",
   cpu_per_text_ms: "ms",
@@ -72,7 +74,8 @@ export class Report {
       const [wanted, lib, metric] = JSON.parse(key);
       if (this.trouble(wanted, lib)) return [];
       const version = run.versions[lib];
-      const { suite, adapter: device, threads, dtype } = run;
+      const { suite, adapter: device, dtype } = run;
+      const threads = lib === ALONE ? 1 : run.threads;
       const what = { suite, case: wanted, lib, version, device, threads, dtype, metric, unit: UNITS[metric] };
       return [{ ...what, ...summarise(samples) }];
     });

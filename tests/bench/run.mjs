@@ -12,7 +12,7 @@ import { render } from "./tables.mjs";
 /** Why each library that cannot run cannot, by name. */
 function findObstacles(libraries, peers) {
   const ours = existsSync(join(PACKAGE, "index.js")) ? null : "the package is not built: npm run build";
-  const obstacles = libraries.map((lib) => [lib, lib === "inglenook" ? ours : peers]);
+  const obstacles = libraries.map((lib) => [lib, lib.startsWith("inglenook") ? ours : peers]);
   return new Map(obstacles.filter(([, reason]) => reason));
 }
 
@@ -33,7 +33,7 @@ async function profile({ suite, cases }) {
 
 /** Runs the suite, prints it, and returns whether every library ran and agreed. */
 async function main(command) {
-  const { kind, model, dtype } = SUITES[command.suite];
+  const { kind, model, dtype, isolated } = SUITES[command.suite];
   installPeers();
   fetchWeights(model);
   // What these import is installed by now.
@@ -44,7 +44,10 @@ async function main(command) {
   const report = new Report();
   for (const [lib, reason] of obstacles) report.failed("load", lib, reason);
   const other = join(WEIGHTS, "other.gguf");
-  const server = await startServer(PAGE, new Map(command.gguf ? [[other, command.gguf]] : []));
+  const server = await startServer(PAGE, {
+    instead: new Map(command.gguf ? [[other, command.gguf]] : []),
+    isolated,
+  });
   try {
     const run = await planRun(command, server.url);
     run.runnable = run.libraries.filter((lib) => !obstacles.has(lib));

@@ -1,4 +1,14 @@
 // The suites that `run.mjs` knows, by name.
+import { cpus } from "node:os";
+
+/** Inglenook as on a page that is not cross-origin isolated: on one thread. */
+export const ALONE = "inglenook-1";
+
+/** Everybody has the threads that Inglenook takes of such a machine (`web/src/worker/threads.ts`). */
+const ISOLATED = {
+  isolated: true,
+  threads: Math.min(cpus().length, Math.max(4, Math.ceil(cpus().length / 2)), 8),
+};
 
 const EMBED = {
   kind: "embed",
@@ -11,6 +21,23 @@ const EMBED = {
   sameAnswer: 0.9999,
 };
 
+const CHAT = {
+  kind: "chat",
+  device: "cpu",
+  model: "smollm2-135m-instruct",
+  dtype: "Q4_1",
+  threads: 1,
+  libraries: ["inglenook", "wllama-2", "wllama-3"],
+  cases: ["prefill128", "prefill480", "decode128", "abort"],
+  rounds: 5,
+};
+
+/** A suite on threads, beside Inglenook on one. */
+function threaded(suite) {
+  const [us, ...peers] = suite.libraries;
+  return { ...suite, ...ISOLATED, libraries: [us, ALONE, ...peers] };
+}
+
 /**
  * `device` and `dtype` are what the engines are asked for; `sameAnswer` is the lowest cosine to Inglenook's vectors at
  * which a library's answer counts as the same. A software adapter takes seconds for a forward, so there the
@@ -21,16 +48,9 @@ export const SUITES = {
   // Every library quantises in its own way, and its activations too.
   "embed-q8": { ...EMBED, device: "cpu", dtype: "q8", sameAnswer: 0.9 },
   "embed-gpu": { ...EMBED, device: "webgpu", software: { cases: ["16x1", "128x1"], rounds: 3 } },
-  chat: {
-    kind: "chat",
-    device: "cpu",
-    model: "smollm2-135m-instruct",
-    dtype: "Q4_1",
-    threads: 1,
-    libraries: ["inglenook", "wllama-2", "wllama-3"],
-    cases: ["prefill128", "prefill480", "decode128", "abort"],
-    rounds: 5,
-  },
+  "embed-threads": threaded({ ...EMBED, device: "cpu" }),
+  chat: CHAT,
+  "chat-threads": threaded(CHAT),
 };
 
 /** The characters that a chat engine's greedy answer has to begin with in common with the others'. */

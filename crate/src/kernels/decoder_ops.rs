@@ -13,10 +13,12 @@ use super::{
     cpu::{
         attention_cached_f32::{Group, Layout, attend_cached, scratch},
         gated_f32::gate,
-        gemm_f32::{PANEL, Rows},
+        gemm_f32::PANEL,
         math_f32::{gelu_tanh, silu},
+        pool::split,
         rms_norm_f32::rms_normalise,
         rope_f32::rotate,
+        rows::{Rows, RowsMut, split_rows},
     },
     flex::{dims, values, values_mut},
     gated_f32::Gate,
@@ -62,6 +64,9 @@ pub(crate) trait DecoderOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
+/// What an exponential function costs, in multiply-adds.
+const ELEMENT: usize = 40;
+
 /// The elements in an order of their own, free to be written.
 fn owned(tensor: FlexTensor) -> Vec<f32> {
     values(&tensor.to_contiguous()).to_vec()
@@ -76,9 +81,12 @@ impl DecoderOps for Flex {
         let (x, gamma) = (x.to_contiguous(), gamma.to_contiguous());
         let [rows, width] = dims(&x);
         let mut y = vec![0.0; rows * width];
-        for (row, out) in values(&x).chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-            rms_normalise(row, values(&gamma), epsilon, out);
-        }
+        split_rows(&mut y, width, 4 * rows * width, |first, y| {
+            let x = values(&x)[first * width..].chunks_exact(width);
+            for (row, out) in x.zip(y.chunks_exact_mut(width)) {
+                rms_normalise(row, values(&gamma), epsilon, out);
+            }
+        });
         matrix(y, [rows, width])
     }
 
@@ -97,10 +105,13 @@ impl DecoderOps for Flex {
         let up = up.to_contiguous();
         let shape = dims(&up);
         let mut y = owned(gates);
-        match by {
-            Gate::Silu => gate(&mut y, values(&up), silu),
-            Gate::GeluTanh => gate(&mut y, values(&up), gelu_tanh),
-        }
+        split_rows(&mut y, 1, ELEMENT * values(&up).len(), |first, y| {
+            let up = &values(&up)[first..][..y.len()];
+            match by {
+                Gate::Silu => gate(y, up, silu),
+                Gate::GeluTanh => gate(y, up, gelu_tanh),
+            }
+        });
         matrix(y, shape)
     }
 
@@ -142,21 +153,30 @@ impl DecoderOps for Flex {
         let query = query.to_contiguous();
         let [tokens, all] = dims(&query);
         let (layout, group) = (Layout { capacity: dims(&key)[1] * PANEL, width }, all / (heads * width));
-        let mut scores = scratch(group, tokens, position);
         let mut y = vec![0.0; tokens * all];
-        for head in 0..heads {
-            let first = head * group * width;
-            let group = Group {
-                queries: Rows { data: &values(&query)[first..], stride: all },
-                heads: group,
-                tokens,
-                position,
-                keys: &values(&key)[head * layout.keys()..][..layout.keys()],
-                values: &values(&value)[head * layout.values()..][..layout.values()],
-                layout,
-            };
-            attend_cached(&group, rules, &mut scores, &mut y[first..]);
-        }
+        let out = RowsMut::new(&mut y, all);
+        // Query heads that are computed together: one token's share what they read.
+        let together = if tokens == 1 { group } else { 1 };
+        let cost = 2 * tokens * (position + tokens) * all;
+        split(all / (together * width), cost, |parts| {
+            let mut scores = scratch(together, tokens, position);
+            for part in parts {
+                let columns = part * together * width..(part + 1) * together * width;
+                let head = part * together / group;
+                let group = Group {
+                    queries: Rows { data: &values(&query)[columns.start..], stride: all },
+                    heads: together,
+                    tokens,
+                    position,
+                    keys: &values(&key)[head * layout.keys()..][..layout.keys()],
+                    values: &values(&value)[head * layout.values()..][..layout.values()],
+                    layout,
+                };
+                // SAFETY: every part has columns of its own.
+                let mut out = unsafe { out.part(0..tokens, columns) };
+                attend_cached(&group, rules, &mut scores, &mut out);
+            }
+        });
         matrix(y, [tokens, all])
     }
 }

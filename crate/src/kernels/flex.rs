@@ -12,9 +12,11 @@ use super::{
     activation::Activation,
     cpu::{
         attention_f32::{Head, Scratch, attend},
-        gemm_f32::{Rows, RowsMut, gemm},
+        gemm_f32::gemm,
         layer_norm_f32::normalise,
         math_f32::{gelu, gelu_tanh, map},
+        pool::split,
+        rows::{Rows, RowsMut, split_rows},
     },
 };
 
@@ -69,13 +71,19 @@ pub(super) fn dims(tensor: &FlexTensor) -> [usize; 2] {
     [tensor.layout().shape()[0], tensor.layout().shape()[1]]
 }
 
+/// What an element of an activation or a norm costs, in multiply-adds.
+const ELEMENT: usize = 40;
+
 fn activate(y: &mut [f32], then: Activation) {
-    match then {
+    if then == Activation::Identity {
+        return;
+    }
+    split_rows(y, 1, y.len() * ELEMENT, |_, y| match then {
         Activation::Identity => {}
         Activation::Gelu => map(y, gelu),
         Activation::GeluTanh => map(y, gelu_tanh),
         Activation::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
-    }
+    });
 }
 
 impl Ops for Flex {
@@ -89,19 +97,21 @@ impl Ops for Flex {
         let (x, panels, bias) = (x.to_contiguous(), panels.to_contiguous(), bias.to_contiguous());
         let [rows, inp] = dims(&x);
         let mut y = vec![0.0; rows * out];
-        let mut into = RowsMut { data: &mut y, stride: out };
         let x = Rows { data: values(&x), stride: inp };
-        gemm([rows, inp, out], x, values(&panels), Some(values(&bias)), &mut into);
+        gemm(inp, x, values(&panels), Some(values(&bias)), &mut RowsMut::new(&mut y, out));
         activate(&mut y, then);
         FlexTensor::from_data(TensorData::new(y, [rows, out]))
     }
 
     fn biased_f32(y: FlexTensor, bias: FlexTensor, then: Activation) -> FlexTensor {
         let (mut y, bias) = (y.to_contiguous(), bias.to_contiguous());
-        for row in values_mut(&mut y).chunks_exact_mut(values(&bias).len()) {
-            row.iter_mut().zip(values(&bias)).for_each(|(y, bias)| *y += bias);
-            activate(row, then);
-        }
+        let (elements, width) = (values_mut(&mut y), values(&bias).len());
+        split_rows(elements, width, elements.len() * ELEMENT, |_, y| {
+            for row in y.chunks_exact_mut(width) {
+                row.iter_mut().zip(values(&bias)).for_each(|(y, bias)| *y += bias);
+                activate(row, then);
+            }
+        });
         y
     }
 
@@ -115,10 +125,15 @@ impl Ops for Flex {
         let (x, residual) = (x.to_contiguous(), residual.to_contiguous());
         let (gamma, beta) = (gamma.to_contiguous(), beta.to_contiguous());
         let [rows, width] = dims(&x);
-        let mut y: Vec<f32> = values(&x).iter().zip(values(&residual)).map(|(x, r)| x + r).collect();
-        for row in y.chunks_exact_mut(width) {
-            normalise(row, values(&gamma), values(&beta), epsilon);
-        }
+        let mut y = vec![0.0; rows * width];
+        split_rows(&mut y, width, rows * width * ELEMENT / 4, |first, y| {
+            let from = first * width..first * width + y.len();
+            let (x, residual) = (&values(&x)[from.clone()], &values(&residual)[from]);
+            y.iter_mut().zip(x.iter().zip(residual)).for_each(|(y, (x, r))| *y = x + r);
+            for row in y.chunks_exact_mut(width) {
+                normalise(row, values(&gamma), values(&beta), epsilon);
+            }
+        });
         FlexTensor::from_data(TensorData::new(y, [rows, width]))
     }
 
@@ -134,20 +149,24 @@ impl Ops for Flex {
         let [rows, hidden] = dims(&query);
         let width = hidden / heads;
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        let mut scratch = Scratch::new(longest, width);
         let mut y = vec![0.0; rows * hidden];
-        for (sequence, length) in lengths.iter().enumerate() {
-            for head in 0..heads {
+        let out = RowsMut::new(&mut y, hidden);
+        split(lengths.len() * heads, 2 * rows * longest * hidden, |parts| {
+            let mut scratch = Scratch::new(longest, width);
+            for (sequence, head) in parts.map(|part| (part / heads, part % heads)) {
                 let first = sequence * tokens * hidden + head * width;
-                let head = Head {
+                let part = Head {
                     query: &values(&query)[first..],
                     key: &values(&key)[first..],
                     value: &values(&value)[first..],
                     stride: hidden,
                 };
-                attend(&head, [*length, width], &mut scratch, &mut y[first..]);
+                let rows = sequence * tokens..sequence * tokens + lengths[sequence];
+                // SAFETY: every head of every sequence has elements of its own.
+                let mut out = unsafe { out.part(rows, head * width..(head + 1) * width) };
+                attend(&part, &mut scratch, &mut out);
             }
-        }
+        });
         FlexTensor::from_data(TensorData::new(y, [rows, hidden]))
     }
 }

@@ -10,9 +10,9 @@ export const OTHER_FILE = "/weights/other.gguf";
 
 /**
  * The model by name for Inglenook, by address for the peers and where it is another file than the manifest's.
- * `maxTokens` is the longest answer of the run.
+ * `maxTokens` is the longest answer of the run, and `threads` what a peer computes with.
  */
-export function optionsOf({ model, device, cases, gguf }) {
+export function optionsOf({ model, device, cases, gguf, threads }) {
   const [{ path }] = readManifest(model).files;
   const longest = Math.max(...cases.map(({ phase, tokens }) => (phase === "decode" ? tokens : SHORT_ANSWER)));
   const file = gguf ? OTHER_FILE : `/weights/${model}/${path}`;
@@ -22,5 +22,6 @@ export function optionsOf({ model, device, cases, gguf }) {
     contextWindow: CONTEXT_WINDOW,
     maxTokens: longest,
     file,
+    threads,
   };
 }

@@ -62,7 +62,7 @@ export function ratiosToBest(run, report) {
   return comparisonsOf(run).flatMap(({ case: name, metric, higher }) => {
     const ours = report.summary(name, US, metric);
     const peers = run.libraries
-      .filter((lib) => lib !== US && !report.trouble(name, lib) && !report.trouble("load", lib))
+      .filter((lib) => !lib.startsWith(US) && !report.trouble(name, lib) && !report.trouble("load", lib))
       .map((lib) => ({ lib, value: report.summary(name, lib, metric)?.median }))
       .filter(({ value }) => value !== undefined)
       .sort((a, b) => (higher ? b.value - a.value : a.value - b.value));

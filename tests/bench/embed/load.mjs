@@ -34,7 +34,7 @@ async function loadTwice({ run, server, texts, report }, lib, round) {
 }
 
 function load(page, run, lib, texts) {
-  const options = { model: run.model, device: run.device, dtype: run.dtype };
+  const options = { model: run.model, device: run.device, dtype: run.dtype, threads: run.threads };
   const [text] = texts({ tokens: 16, batch: 1 });
   return page.evaluate(([name, how, first]) => globalThis.bench.load(name, how, first), [lib, options, text]);
 }

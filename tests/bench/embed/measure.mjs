@@ -21,7 +21,7 @@ async function loadAll(page, run, texts, report) {
   const alive = new Set();
   for (const lib of run.runnable) {
     await attempt(lib, "load", report, alive, async () => {
-      const options = { model: run.model, device: run.device, dtype: run.dtype };
+      const options = { model: run.model, device: run.device, dtype: run.dtype, threads: run.threads };
       const text = texts(run.cases[0])[0];
       await page.evaluate(
         ([name, how, first]) => globalThis.bench.load(name, how, first),

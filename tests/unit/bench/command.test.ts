@@ -49,7 +49,7 @@ describe("the command line", () => {
 
 describe("cases", () => {
   it.each(Object.entries(SUITES))("of %s are all understood", (suite, { cases }) => {
-    expect(cases.map((name) => parseCase(suite, name).name)).toEqual(cases);
+    expect(cases.map((name: string) => parseCase(suite, name).name)).toEqual(cases);
   });
 
   it("name the tokens", () => {

@@ -1,6 +1,6 @@
 import { errorOf, probeGpu } from "./gpu-probe.js";
 import type { DeviceChoice, DeviceKind, Placed } from "./protocol.js";
-import { type Device, startCpuWasm, startGpuWasm, type Wasm } from "./wasm.js";
+import { type Device, startCpuWasm, startGpuWasm, startPool, type Wasm } from "./wasm.js";
 
 /** A build that runs, and its device. */
 export interface OpenDevice {
@@ -21,6 +21,7 @@ export async function openDevice(
   const placed = { device: kind, fallback } as const;
   if (kind === "cpu") {
     const wasm = await startCpuWasm();
+    startPool();
     return { wasm, device: wasm.Device.cpu(), placed };
   }
   const wasm = await startGpuWasm();

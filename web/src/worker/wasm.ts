@@ -1,6 +1,7 @@
 import { InglenookError } from "../errors.js";
 import type { DeviceKind } from "./protocol.js";
 import { hasRelaxedSimd } from "./simd.js";
+import { startThreads, threadCount } from "./threads.js";
 
 export type {
   ChatJob,
@@ -15,11 +16,16 @@ export type {
 
 /** What a build's glue exports, less the raw exports of its module, which differ from build to build. */
 type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
-  default(options: { module_or_path: URL }): Promise<unknown>;
+  default(options: {
+    module_or_path: URL | WebAssembly.Module;
+    memory?: WebAssembly.Memory;
+  }): Promise<unknown>;
 };
 
 /** The bindings of either build. */
 export type Wasm = Bindings<typeof import("../../generated/cpu/inglenook_cpu.js")>;
+/** The bindings of the build with threads: the same, and what its threads need. */
+export type SharedWasm = Bindings<typeof import("../../generated/cpu_threads/inglenook_cpu_threads.js")>;
 /** The bindings of the build with WebGPU: the same, and `Device.webgpu`. */
 export type GpuWasm = Bindings<typeof import("../../generated/gpu/inglenook_gpu.js")>;
 
@@ -33,6 +39,10 @@ const CPU_RELAXED = {
   glue: () => new URL("./inglenook_cpu_relaxed.js", import.meta.url),
   code: () => new URL("./inglenook_cpu_relaxed.wasm", import.meta.url),
 };
+const CPU_THREADS = {
+  glue: () => new URL("./inglenook_cpu_threads.js", import.meta.url),
+  code: () => new URL("./inglenook_cpu_threads.wasm", import.meta.url),
+};
 const GPU = {
   glue: () => new URL("./inglenook_gpu.js", import.meta.url),
   code: () => new URL("./inglenook_gpu.wasm", import.meta.url),
@@ -41,10 +51,32 @@ const GPU = {
 /** Fetches, compiles and starts the fastest CPU build that this browser runs. */
 export async function startCpuWasm(): Promise<Wasm> {
   if (hasRelaxedSimd()) {
-    const wasm = await start<Wasm>(CPU_RELAXED, "cpu");
+    const wasm = (await startShared()) ?? (await start<Wasm>(CPU_RELAXED, "cpu"));
     if (wasm.Device.multipliesExactly()) return wasm;
+    shared = undefined;
   }
   return start<Wasm>(CPU, "cpu");
+}
+
+let shared: SharedWasm | undefined;
+
+/** The build with threads, where they are worth it and there is memory to share; none of them runs yet. */
+async function startShared(): Promise<SharedWasm | undefined> {
+  if (threadCount() < 2) return undefined;
+  try {
+    shared = await start<SharedWasm>(CPU_THREADS, "cpu");
+    return shared;
+  } catch {
+    // The other builds need less: no shared memory, whose addresses are reserved in advance.
+    return undefined;
+  }
+}
+
+/** Has the build that was started compute on all of its threads, if it has any. */
+export function startPool(): void {
+  if (!shared) return;
+  const [module, memory] = [shared.poolModule(), shared.poolMemory()];
+  startThreads({ glue: CPU_THREADS.glue().href, module, memory });
 }
 
 /** Fetches, compiles and starts the build with WebGPU, which is several times larger. */

@@ -7,8 +7,9 @@ use core::ops::Range;
 
 use super::{
     f32x4::F32x4,
-    gemm_f32::{PANEL, Panels, Rows, RowsMut, gemm_strided},
+    gemm_f32::{PANEL, Panels, gemm_strided},
     math_f32::{exp, map, tanh},
+    rows::{Rows, RowsMut},
 };
 use crate::kernels::attention_cached_f32::Scores;
 
@@ -71,14 +72,14 @@ pub(crate) fn scratch(heads: usize, tokens: usize, position: usize) -> Vec<f32> 
     vec![0.0; rows * (position + tokens).next_multiple_of(PANEL)]
 }
 
-/// Writes `softmax(scores(q · kᵀ)) · v` into `out`, laid out as the queries. `scores` is made by [`scratch`].
-pub(crate) fn attend_cached(group: &Group, rules: Scores, scores: &mut [f32], out: &mut [f32]) {
+/// Writes `softmax(scores(q · kᵀ)) · v` into `out: [tokens, heads · width]`. `scores` is made by [`scratch`].
+pub(crate) fn attend_cached(group: &Group, rules: Scores, scores: &mut [f32], out: &mut RowsMut) {
     let (width, stride) = (group.layout.width, group.queries.stride);
     if group.tokens == 1 {
         // The heads of the group are the rows, so that keys and values are read once for all of them.
         let queries = Rows { data: group.queries.data, stride: width };
         let block = Block { queries, count: group.heads, position: group.position, step: 0 };
-        return group.attend(&block, rules, scores, &mut RowsMut { data: out, stride: width });
+        return group.attend(&block, rules, scores, &mut RowsMut::new(out.row(0), width));
     }
     for head in 0..group.heads {
         for first in (0..group.tokens).step_by(BLOCK) {
@@ -86,7 +87,9 @@ pub(crate) fn attend_cached(group: &Group, rules: Scores, scores: &mut [f32], ou
             let queries = Rows { data: &group.queries.data[from..], stride };
             let count = BLOCK.min(group.tokens - first);
             let block = Block { queries, count, position: group.position + first, step: 1 };
-            group.attend(&block, rules, scores, &mut RowsMut { data: &mut out[from..], stride });
+            // SAFETY: it is the only part.
+            let mut out = unsafe { out.part(first..first + count, head * width..(head + 1) * width) };
+            group.attend(&block, rules, scores, &mut out);
         }
     }
 }
@@ -109,15 +112,14 @@ impl Group<'_> {
         let columns = (last - first).next_multiple_of(PANEL);
         let scores = &mut scores[..block.count * columns];
         let keys = Panels { data: &self.keys[first * width..], stride: width * PANEL };
-        let products = &mut RowsMut { data: scores, stride: columns };
-        gemm_strided([block.count, width, columns], block.queries, keys, None, products);
+        gemm_strided(width, block.queries, keys, None, &mut RowsMut::new(scores, columns));
         for (row, scores) in scores.chunks_exact_mut(columns).enumerate() {
             let seen = seen(row);
             weigh(scores, seen.start - first..seen.end - first, rules);
         }
         let values = Panels { data: &self.values[first * PANEL..], stride: capacity * PANEL };
         let weights = Rows { data: scores, stride: columns };
-        gemm_strided([block.count, last - first, width], weights, values, None, out);
+        gemm_strided(last - first, weights, values, None, out);
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{
     f32x4::F32x4,
-    gemm_f32::{Rows, RowsMut, gemm, pack, panels_len},
+    gemm_f32::{gemm, pack, panels_len},
     math_f32::{exp, map},
+    rows::{Rows, RowsMut},
 };
 
 /// Room for one head's intermediate results, reused from head to head.
@@ -32,8 +33,9 @@ pub(crate) struct Head<'a> {
     pub(crate) stride: usize,
 }
 
-/// `out[length, width] = softmax(q · kᵀ / √width) · v`, rows of `out` `stride` apart like those of `head`.
-pub(crate) fn attend(head: &Head, [length, width]: [usize; 2], scratch: &mut Scratch, out: &mut [f32]) {
+/// `out[length, width] = softmax(q · kᵀ / √width) · v`.
+pub(crate) fn attend(head: &Head, scratch: &mut Scratch, out: &mut RowsMut) {
+    let [length, width] = out.shape();
     if length == 0 {
         return;
     }
@@ -43,11 +45,11 @@ pub(crate) fn attend(head: &Head, [length, width]: [usize; 2], scratch: &mut Scr
     pack(width, length, |d, token| head.key[token * stride + d], keys);
     pack(length, width, |token, d| head.value[token * stride + d], values);
     let query = Rows { data: head.query, stride };
-    gemm([length, width, length], query, keys, None, &mut RowsMut { data: scores, stride: length });
+    gemm(width, query, keys, None, &mut RowsMut::new(scores, length));
     let scale = 1.0 / (width as f32).sqrt();
     scores.chunks_exact_mut(length).for_each(|row| softmax(row, scale));
     let weights = Rows { data: scores, stride: length };
-    gemm([length, length, width], weights, values, None, &mut RowsMut { data: out, stride });
+    gemm(length, weights, values, None, out);
 }
 
 /// `row = softmax(row · scale)`, shifted by the largest element.

@@ -4,7 +4,13 @@
 //! streams through them. The register tile is 4 rows × 8 columns: eight accumulators, two panel vectors, one
 //! broadcast and one product fit the fifteen vector registers that V8 leaves to wasm code on x86-64.
 
-use super::f32x4::F32x4;
+use core::ops::Range;
+
+use super::{
+    f32x4::F32x4,
+    pool::split,
+    rows::{Rows, RowsMut},
+};
 
 /// Columns of a panel.
 pub(crate) const PANEL: usize = 8;
@@ -32,25 +38,12 @@ pub(crate) fn pack(k: usize, n: usize, at: impl Fn(usize, usize) -> f32, panels:
     }
 }
 
-/// A row-major matrix whose rows are `stride` elements apart.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    pub(crate) data: &'a [f32],
-    pub(crate) stride: usize,
-}
-
-/// A row-major matrix to write, whose rows are `stride` elements apart.
-pub(crate) struct RowsMut<'a> {
-    pub(crate) data: &'a mut [f32],
-    pub(crate) stride: usize,
-}
-
 /// `c[m, n] = a[m, k] · b + bias`, with `b` in panels made by [`pack`] and `bias` of `n` elements or none.
 ///
 /// # Panics
-/// If a slice is too short for the given dimensions: a defect of the caller, whatever the input.
-pub(crate) fn gemm(shape: [usize; 3], a: Rows, panels: &[f32], bias: Option<&[f32]>, c: &mut RowsMut) {
-    gemm_strided(shape, a, Panels { data: panels, stride: shape[1] * PANEL }, bias, c);
+/// If a slice is too short for `k` and the shape of `c`: a defect of the caller, whatever the input.
+pub(crate) fn gemm(k: usize, a: Rows, panels: &[f32], bias: Option<&[f32]>, c: &mut RowsMut) {
+    gemm_strided(k, a, Panels { data: panels, stride: k * PANEL }, bias, c);
 }
 
 /// Panels of eight columns that begin `stride` elements apart: at least eight times the depth.
@@ -64,33 +57,53 @@ pub(crate) struct Panels<'a> {
 ///
 /// # Panics
 /// As [`gemm`].
-pub(crate) fn gemm_strided(
-    [m, k, n]: [usize; 3],
-    a: Rows,
-    panels: Panels,
-    bias: Option<&[f32]>,
-    c: &mut RowsMut,
-) {
+pub(crate) fn gemm_strided(k: usize, a: Rows, panels: Panels, bias: Option<&[f32]>, c: &mut RowsMut) {
+    let [m, n] = c.shape();
     if m == 0 || n == 0 {
         return;
     }
     assert!(a.stride >= k && a.data.len() >= (m - 1) * a.stride + k);
-    assert!(c.stride >= n && c.data.len() >= (m - 1) * c.stride + n);
     assert!(panels.data.len() >= (n.div_ceil(PANEL) - 1) * panels.stride + k * PANEL);
     assert!(bias.is_none_or(|b| b.len() >= n));
-    for first_row in (0..m).step_by(ROWS) {
-        let rows = first_row..m.min(first_row + ROWS);
-        for first in (0..k.max(1)).step_by(DEPTH) {
-            let depth = first..k.min(first + DEPTH);
-            for column in (0..n).step_by(PANEL) {
-                let panel = &panels.data[column / PANEL * panels.stride..];
-                let panel = &panel[depth.start * PANEL..depth.end * PANEL];
-                let start = (first == 0).then(|| bias_lanes(bias, column));
-                let block = Block { a, first, panel, start };
-                if column + PANEL <= n {
-                    block.add_to_rows(rows.clone(), &mut c.data[column..], c.stride);
-                } else {
-                    block.add_to_edge(rows.clone(), &mut c.data[column..], c.stride, n - column);
+    let product = Product { k, a, panels, bias };
+    if m >= 2 * TILE {
+        split(m.div_ceil(TILE), m * k * n, |tiles| {
+            let rows = tiles.start * TILE..m.min(tiles.end * TILE);
+            // SAFETY: no two ranges have a row in common.
+            product.write(rows.clone(), 0..n, unsafe { c.part(rows, 0..n) });
+        });
+    } else {
+        split(n.div_ceil(PANEL), m * k * n, |panels| {
+            let columns = panels.start * PANEL..n.min(panels.end * PANEL);
+            // SAFETY: no two ranges have a column in common.
+            product.write(0..m, columns.clone(), unsafe { c.part(0..m, columns) });
+        });
+    }
+}
+
+/// A product whose slices were found to be long enough.
+struct Product<'a> {
+    k: usize,
+    a: Rows<'a>,
+    panels: Panels<'a>,
+    bias: Option<&'a [f32]>,
+}
+
+impl Product<'_> {
+    /// Writes the part that `c` is of: some rows, and columns from the first of a panel on.
+    fn write(&self, rows: Range<usize>, columns: Range<usize>, mut c: RowsMut) {
+        for first_row in rows.clone().step_by(ROWS) {
+            let block_rows = first_row..rows.end.min(first_row + ROWS);
+            for first in (0..self.k.max(1)).step_by(DEPTH) {
+                let depth = first..self.k.min(first + DEPTH);
+                for column in columns.clone().step_by(PANEL) {
+                    let panel = &self.panels.data[column / PANEL * self.panels.stride..];
+                    let panel = &panel[depth.start * PANEL..depth.end * PANEL];
+                    let start = (first == 0).then(|| bias_lanes(self.bias, column));
+                    let block = Block { a: self.a, first, panel, start };
+                    let width = PANEL.min(columns.end - column);
+                    let at = [first_row - rows.start, column - columns.start];
+                    block.add_to(block_rows.clone(), width, at, &mut c);
                 }
             }
         }
@@ -114,50 +127,56 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Adds the block into whole panels of eight columns; `c` starts at the panel's first column.
-    fn add_to_rows(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize) {
+    /// Adds the products of `rows` of `a` into `width` columns of `c`, whose place in `c` is `at`.
+    fn add_to(&self, rows: Range<usize>, width: usize, at: [usize; 2], c: &mut RowsMut) {
+        let stride = c.stride();
         for row in rows.clone().step_by(TILE) {
             let height = TILE.min(rows.end - row);
-            self.tile(row, height, &mut c[row * stride..], stride);
-        }
-    }
-
-    /// The same for the last panel, of which only `width` columns exist.
-    fn add_to_edge(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize, width: usize) {
-        for row in rows.clone().step_by(TILE) {
-            let height = TILE.min(rows.end - row);
+            let first = at[0] + row - rows.start;
+            if width == PANEL {
+                // SAFETY: every row holds a whole panel from the column on.
+                unsafe { self.tile(row, height, c.at(first, at[1], [height, PANEL]), stride) };
+                continue;
+            }
             let mut edge = [0.0; TILE * PANEL];
             for (r, line) in edge.chunks_exact_mut(PANEL).take(height).enumerate() {
-                line[..width].copy_from_slice(&c[(row + r) * stride..][..width]);
+                line[..width].copy_from_slice(&c.row(first + r)[at[1]..][..width]);
             }
-            self.tile(row, height, &mut edge, PANEL);
+            // SAFETY: there is room for a whole tile.
+            unsafe { self.tile(row, height, edge.as_mut_ptr(), PANEL) };
             for (r, line) in edge.chunks_exact(PANEL).take(height).enumerate() {
-                c[(row + r) * stride..][..width].copy_from_slice(&line[..width]);
+                c.row(first + r)[at[1]..][..width].copy_from_slice(&line[..width]);
             }
         }
     }
 
-    fn tile(&self, row: usize, height: usize, c: &mut [f32], stride: usize) {
-        match height {
-            4 => self.tile_of::<4>(row, c, stride),
-            3 => self.tile_of::<3>(row, c, stride),
-            2 => self.tile_of::<2>(row, c, stride),
-            _ => self.tile_of::<1>(row, c, stride),
+    /// # Safety
+    /// `height` rows of eight elements must be valid for reading and writing, `stride` apart from `c` on.
+    unsafe fn tile(&self, row: usize, height: usize, c: *mut f32, stride: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match height {
+                4 => self.tile_of::<4>(row, c, stride),
+                3 => self.tile_of::<3>(row, c, stride),
+                2 => self.tile_of::<2>(row, c, stride),
+                _ => self.tile_of::<1>(row, c, stride),
+            }
         }
     }
 
+    /// # Safety
+    /// As of [`Block::tile`], with `H` rows.
     // Counted loops over `H`, so that they unroll and the sums stay in registers.
     #[allow(clippy::needless_range_loop)]
     #[inline]
-    fn tile_of<const H: usize>(&self, row: usize, c: &mut [f32], stride: usize) {
+    unsafe fn tile_of<const H: usize>(&self, row: usize, c: *mut f32, stride: usize) {
         let depth = self.panel.len() / PANEL;
-        assert!(c.len() >= (H - 1) * stride + PANEL);
         assert!(self.a.data.len() >= (row + H - 1) * self.a.stride + self.first + depth);
         let a: [*const f32; H] =
             core::array::from_fn(|r| self.a.data[(row + r) * self.a.stride + self.first..].as_ptr());
-        let (panel, c) = (self.panel.as_ptr(), c.as_mut_ptr());
-        // SAFETY: every row of `a` holds `depth` values from its pointer on, the panel `depth × PANEL`, and
-        // every row of `c` holds `PANEL` (both asserted above).
+        let panel = self.panel.as_ptr();
+        // SAFETY: every row of `a` holds `depth` values from its pointer on (asserted above), the panel `depth × PANEL`,
+        // and every row of `c` holds `PANEL` (the caller's promise).
         unsafe {
             let mut sums = [[F32x4::splat(0.0); 2]; H];
             for r in 0..H {
@@ -191,16 +210,26 @@ mod tests {
 
     #[test]
     fn gemm_matches_the_naive_product_on_odd_shapes() {
-        let shapes =
-            [[1, 1, 1], [3, 5, 7], [4, 8, 8], [5, 384, 12], [129, 17, 9], [130, 385, 16], [2, 1000, 33]];
+        let shapes = [
+            [1, 1, 1],
+            [3, 5, 7],
+            [4, 8, 8],
+            [5, 384, 12],
+            [129, 17, 9],
+            [130, 385, 16],
+            [2, 1000, 333],
+            [1, 700, 999],
+        ];
         for (seed, [m, k, n]) in (1..).zip(shapes) {
             let (a, b, bias) = (random(seed, m * k), random(seed + 100, k * n), random(seed + 200, n));
             let mut panels = vec![f32::NAN; panels_len(k, n)];
             pack(k, n, |row, column| b[row * n + column], &mut panels);
             // Rows two elements longer than needed, so that a wrong stride shows.
             let mut c = vec![f32::NAN; m * (n + 2)];
-            let mut out = RowsMut { data: &mut c, stride: n + 2 };
-            gemm([m, k, n], Rows { data: &a, stride: k }, &panels, Some(&bias), &mut out);
+            let out = RowsMut::new(&mut c, n + 2);
+            // SAFETY: it is the only part.
+            let mut out = unsafe { out.part(0..m, 0..n) };
+            gemm(k, Rows { data: &a, stride: k }, &panels, Some(&bias), &mut out);
             let dense: Vec<f32> = c.chunks(n + 2).flat_map(|row| row[..n].to_vec()).collect();
             assert_close(&dense, &naive([m, k, n], &a, &b, &bias), 1e-4);
             assert!(c.chunks(n + 2).all(|row| row[n..].iter().all(|x| x.is_nan())), "padding was written");

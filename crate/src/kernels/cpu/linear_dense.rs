@@ -2,24 +2,30 @@
 
 use super::{
     f32x4::F32x4,
-    gemm_f32::{PANEL, Rows, RowsMut, gemm},
+    gemm_f32::{PANEL, gemm},
+    pool::split,
+    rows::{Rows, RowsMut},
 };
 use crate::kernels::linear_q::DenseWidth as Width;
 
 /// `c[m, n] = a[m, k] · b`, with `b` in panels of `width` as [`super::gemm_f32::pack`] lays them out. One panel at a
 /// time is expanded to f32.
-pub(crate) fn multiply([m, k, n]: [usize; 3], a: Rows, words: &[i32], width: Width, c: &mut RowsMut) {
+pub(crate) fn multiply(k: usize, a: Rows, words: &[i32], width: Width, c: &mut RowsMut) {
     if width == Width::F32 {
-        return gemm([m, k, n], a, bytemuck::cast_slice(words), None, c);
+        return gemm(k, a, bytemuck::cast_slice(words), None, c);
     }
+    let [m, n] = c.shape();
     let halves: &[u16] = bytemuck::cast_slice(words);
-    let mut panel = vec![0.0; k * PANEL];
-    for (p, halves) in halves.chunks_exact(k * PANEL).enumerate() {
-        let column = p * PANEL;
-        expand(halves, width, &mut panel);
-        let mut into = RowsMut { data: &mut c.data[column..], stride: c.stride };
-        gemm([m, k, PANEL.min(n - column)], a, &panel, None, &mut into);
-    }
+    split(n.div_ceil(PANEL), m * k * n, |panels| {
+        let mut panel = vec![0.0; k * PANEL];
+        for p in panels {
+            expand(&halves[p * k * PANEL..][..k * PANEL], width, &mut panel);
+            let columns = p * PANEL..n.min(p * PANEL + PANEL);
+            // SAFETY: every panel has columns of its own.
+            let mut into = unsafe { c.part(0..m, columns) };
+            gemm(k, a, &panel, None, &mut into);
+        }
+    });
 }
 
 /// Writes column `n` of `b`, which is row `n` of the weight, into `values`; nothing if there is no such column.

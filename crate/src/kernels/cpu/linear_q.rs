@@ -10,12 +10,15 @@ mod tile;
 mod unpack;
 mod unpack_bytes;
 
+use core::ops::Range;
+
 use self::{
     activations::{Activations, PANEL},
     dots::{Bytes, Dots, Words},
     kind::{Kind, Quants},
     tile::{Sums, Unpacked, multiply_panel, multiply_row},
 };
+use super::{pool::split, rows::RowsMut};
 use crate::kernels::linear_q::layout::{Format, PAIR, TILE};
 
 /// The most activations that are multiplied with all of the weight at a time, so that they stay in the second-level
@@ -107,31 +110,47 @@ fn multiply_kind<S: Dots, K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
     let rows = (CACHED / columns).max(1).next_multiple_of(PANEL);
     for (x, y) in x.chunks(rows * columns).zip(y.chunks_mut(rows * out)) {
         let activations = Activations::new(x, columns, S::form(K::SIGNED), K::GROUP, K::OFFSET);
-        if x.len() > columns {
-            multiply_panels::<S, K>(&activations, weight, y);
-        } else {
-            multiply_single::<S, K>(&activations, weight, y);
+        let (y, rows) = (RowsMut::new(y, out), x.len() / columns);
+        split(out.div_ceil(ROWS), x.len() * out, |pairs| {
+            let records = weight.pairs(pairs.clone());
+            // SAFETY: every pair has columns of its own.
+            let mut y = unsafe { y.part(0..rows, pairs.start * ROWS..out.min(pairs.end * ROWS)) };
+            if rows > 1 {
+                multiply_panels::<S, K>(&activations, Unpacked::new::<S, K>(columns), records, &mut y);
+            } else {
+                multiply_single::<S, K>(&activations, records, &mut y);
+            }
+        });
+    }
+}
+
+fn multiply_single<'a, S: Dots, K: Kind>(
+    activations: &Activations,
+    records: impl Iterator<Item = &'a [u8]>,
+    y: &mut RowsMut,
+) {
+    if let Some((row, _, panel)) = activations.panels().next() {
+        for (records, y) in records.zip(y.row(row).chunks_mut(ROWS)) {
+            write(multiply_row::<S, K>(records, panel), y);
         }
     }
 }
 
-fn multiply_single<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
-    for (_, _, row) in activations.panels() {
-        for (records, y) in weight.pairs().zip(y.chunks_mut(ROWS)) {
-            write(multiply_row::<S, K>(records, row), y);
-        }
-    }
-}
-
-fn multiply_panels<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
-    let mut tiles = Unpacked::new::<S, K>(weight.shape[1]);
-    for (pair, records) in weight.pairs().enumerate() {
+fn multiply_panels<'a, S: Dots, K: Kind>(
+    activations: &Activations,
+    mut tiles: Unpacked,
+    records: impl Iterator<Item = &'a [u8]>,
+    y: &mut RowsMut,
+) {
+    let [rows, out] = y.shape();
+    for (pair, records) in records.enumerate() {
         tiles.fill::<S, K>(records);
-        let into = Columns { y, out: weight.shape[0], first: pair * ROWS };
+        // SAFETY: it is the only part.
+        let mut y = unsafe { y.part(0..rows, pair * ROWS..out.min(pair * ROWS + ROWS)) };
         match (K::MINS, K::SIGNED) {
-            (true, _) => multiply_tiles::<S, true, false>(activations, &tiles, into),
-            (false, false) => multiply_tiles::<S, false, false>(activations, &tiles, into),
-            (false, true) => multiply_tiles::<S, false, true>(activations, &tiles, into),
+            (true, _) => multiply_tiles::<S, true, false>(activations, &tiles, &mut y),
+            (false, false) => multiply_tiles::<S, false, false>(activations, &tiles, &mut y),
+            (false, true) => multiply_tiles::<S, false, true>(activations, &tiles, &mut y),
         }
     }
 }
@@ -139,30 +158,23 @@ fn multiply_panels<S: Dots, K: Kind>(activations: &Activations, weight: &Weight,
 fn multiply_tiles<S: Dots, const MINS: bool, const SIGNED: bool>(
     activations: &Activations,
     tiles: &Unpacked,
-    mut into: Columns,
+    y: &mut RowsMut,
 ) {
     for (row, count, panel) in activations.panels() {
         match count {
-            1 => into.store(row, multiply_panel::<S, MINS, SIGNED, 1>(tiles, panel)),
-            2 => into.store(row, multiply_panel::<S, MINS, SIGNED, 2>(tiles, panel)),
-            3 => into.store(row, multiply_panel::<S, MINS, SIGNED, 3>(tiles, panel)),
-            _ => into.store(row, multiply_panel::<S, MINS, SIGNED, PANEL>(tiles, panel)),
+            1 => store(multiply_panel::<S, MINS, SIGNED, 1>(tiles, panel), row, y),
+            2 => store(multiply_panel::<S, MINS, SIGNED, 2>(tiles, panel), row, y),
+            3 => store(multiply_panel::<S, MINS, SIGNED, 3>(tiles, panel), row, y),
+            _ => store(multiply_panel::<S, MINS, SIGNED, PANEL>(tiles, panel), row, y),
         }
     }
 }
 
-/// Up to eight columns of `y: [rows, out]`, from `first` on.
-struct Columns<'a> {
-    y: &'a mut [f32],
-    out: usize,
-    first: usize,
-}
-
-impl Columns<'_> {
-    /// Writes the sums of consecutive rows.
-    fn store<const T: usize>(&mut self, row: usize, sums: [Sums; T]) {
-        let rows = self.y.chunks_exact_mut(self.out).skip(row);
-        rows.zip(sums).for_each(|(y, sums)| write(sums, &mut y[self.first..]));
+/// Writes the sums of consecutive rows, from `first` on.
+#[inline(always)]
+fn store<const T: usize>(sums: [Sums; T], first: usize, y: &mut RowsMut) {
+    for (row, sums) in sums.into_iter().enumerate() {
+        write(sums, y.row(first + row));
     }
 }
 
@@ -179,14 +191,15 @@ fn write(sums: Sums, y: &mut [f32]) {
 }
 
 impl<'a> Weight<'a> {
-    /// The records of every pair of tiles.
-    fn pairs(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.records.chunks_exact(self.format.pair_bytes(self.shape[1]))
+    /// The records of some pairs of tiles.
+    fn pairs(&self, pairs: Range<usize>) -> impl Iterator<Item = &'a [u8]> {
+        let bytes = self.format.pair_bytes(self.shape[1]);
+        self.records.chunks_exact(bytes).skip(pairs.start).take(pairs.len())
     }
 
     /// Writes the values of `row` into `values`, which has room for all columns; nothing if there is no such row.
     pub(crate) fn dequantise(&self, row: usize, values: &mut [f32]) {
-        if let Some(records) = self.pairs().nth(row / ROWS) {
+        if let Some(records) = self.pairs(row / ROWS..row / ROWS + 1).next() {
             with_kind!(self.format, K => dequantise_kind::<K>(records, row % ROWS, values));
         }
     }

@@ -14,8 +14,8 @@ use super::{
     layout::{Format, PAIR, TILE},
 };
 use crate::kernels::cpu::{
-    gemm_f32::{Rows, RowsMut},
     linear_dense, linear_q,
+    rows::{Rows, RowsMut},
 };
 
 /// The operations on weights in the layout of [`super::layout`]. `planes` are the records where they have everything.
@@ -111,8 +111,7 @@ impl DenseOps for Flex {
         let [rows, columns] = dims(&x);
         let mut y = vec![0.0; rows * out];
         let a = Rows { data: values(&x), stride: columns };
-        let mut c = RowsMut { data: &mut y, stride: out };
-        linear_dense::multiply([rows, columns, out], a, values(&panels), width, &mut c);
+        linear_dense::multiply(columns, a, values(&panels), width, &mut RowsMut::new(&mut y, out));
         FlexTensor::from_data(TensorData::new(y, [rows, out]))
     }
 

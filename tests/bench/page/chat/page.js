@@ -1,11 +1,16 @@
 // What the runner calls in the page. Every engine computes in a worker of its own; all times are taken here, from the
 // request to the moment when the page has a token, which is what an application waits for.
 import { patiently } from "../patiently.js";
-import * as inglenook from "./engines/inglenook.js";
+import { inglenook } from "./engines/inglenook.js";
 import * as wllama2 from "./engines/wllama-2.js";
 import * as wllama3 from "./engines/wllama-3.js";
 
-const ENGINES = { inglenook, "wllama-2": wllama2, "wllama-3": wllama3 };
+const ENGINES = {
+  inglenook: inglenook("/inglenook/index.js"),
+  "inglenook-1": inglenook("/inglenook-1/index.js"),
+  "wllama-2": wllama2,
+  "wllama-3": wllama3,
+};
 
 const loaded = new Map();
 

@@ -1,11 +1,12 @@
 // What the runner calls in the page. Every engine computes in a worker of its own; all times are taken here,
 // from the texts handed over to the vectors received, which is what an application waits for.
 import { patiently } from "../patiently.js";
-import * as inglenook from "./engines/inglenook.js";
+import { inglenook } from "./engines/inglenook.js";
 import { peer } from "./engines/peer.js";
 
 const ENGINES = {
-  inglenook,
+  inglenook: inglenook("/inglenook/index.js"),
+  "inglenook-1": inglenook("/inglenook-1/index.js"),
   "transformers.js": peer("transformers.worker.js"),
   "onnxruntime-web": peer("onnxruntime.worker.js"),
 };

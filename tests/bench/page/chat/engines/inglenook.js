@@ -1,8 +1,11 @@
 // Inglenook as an application uses it: the package makes its own worker.
 const MODEL_HOST = new URL("/weights/", location.href);
 
-export async function load({ model, device, contextWindow, maxTokens }) {
-  const { LanguageModel } = await import("/inglenook/index.js");
+/** The engine of the package at an address. */
+export const inglenook = (address) => ({ load: (options) => load(address, options) });
+
+async function load(address, { model, device, contextWindow, maxTokens }) {
+  const { LanguageModel } = await import(address);
   if (!LanguageModel) throw new Error("this build has no LanguageModel");
   const place = { model, modelHost: MODEL_HOST, device, contextWindow };
   const empty = await LanguageModel.create({ ...place, temperature: 0, maxTokens });

@@ -1,15 +1,22 @@
-// wllama 2: llama.cpp in WebAssembly, the build without threads.
+// wllama 2: llama.cpp in WebAssembly, its build with threads or the one without.
 const PACKAGE = "/modules/wllama-2/esm";
 
 /** No reuse, no penalties, always the most likely token. */
 const GREEDY = { temp: 0, penalty_repeat: 1 };
 
-export async function load({ file, contextWindow }) {
+export async function load({ file, contextWindow, threads }) {
   const { LoggerWithoutDebug, Wllama } = await import(`${PACKAGE}/index.js`);
-  const paths = { "single-thread/wllama.wasm": `${PACKAGE}/single-thread/wllama.wasm` };
+  const build = `${threads > 1 ? "multi" : "single"}-thread/wllama.wasm`;
+  const paths = {
+    "single-thread/wllama.wasm": `${PACKAGE}/single-thread/wllama.wasm`,
+    [build]: `${PACKAGE}/${build}`,
+  };
   const wllama = new Wllama(paths, { logger: LoggerWithoutDebug, suppressNativeLog: true });
-  await wllama.loadModelFromUrl(new URL(file, location.href).href, { n_ctx: contextWindow, n_threads: 1 });
-  if (wllama.getNumThreads() !== 1) throw new Error(`${wllama.getNumThreads()} threads`);
+  await wllama.loadModelFromUrl(new URL(file, location.href).href, {
+    n_ctx: contextWindow,
+    n_threads: threads,
+  });
+  if (wllama.getNumThreads() !== threads) throw new Error(`${wllama.getNumThreads()} threads`);
   return { generate: (prompt, most, onToken) => generate(wllama, prompt, most, onToken) };
 }
 

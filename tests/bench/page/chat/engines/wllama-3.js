@@ -1,13 +1,13 @@
-// wllama 3: llama.cpp's server in WebAssembly, on one thread and without its GPU.
+// wllama 3: llama.cpp's server in WebAssembly, without its GPU.
 const PACKAGE = "/modules/wllama-3/esm";
 
-export async function load({ file, contextWindow }) {
+export async function load({ file, contextWindow, threads }) {
   const { LoggerWithoutDebug, Wllama } = await import(`${PACKAGE}/index.js`);
   const paths = { default: `${PACKAGE}/wasm/wllama.wasm` };
   const wllama = new Wllama(paths, { logger: LoggerWithoutDebug, suppressNativeLog: true });
-  const options = { n_ctx: contextWindow, n_threads: 1, n_gpu_layers: 0, n_parallel: 1 };
+  const options = { n_ctx: contextWindow, n_threads: threads, n_gpu_layers: 0, n_parallel: 1 };
   await wllama.loadModelFromUrl(new URL(file, location.href).href, options);
-  if (wllama.getNumThreads() !== 1) throw new Error(`${wllama.getNumThreads()} threads`);
+  if (wllama.getNumThreads() !== threads) throw new Error(`${wllama.getNumThreads()} threads`);
   return { generate: (prompt, most, onToken) => generate(wllama, prompt, most, onToken) };
 }
 

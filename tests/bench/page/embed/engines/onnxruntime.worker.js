@@ -8,7 +8,7 @@ let ort;
 let tokenizer;
 let session;
 
-async function load({ model, device, dtype }) {
+async function load({ model, device, dtype, threads }) {
   const folder = `/peers/${model}`;
   const gpu = device === "webgpu";
   const bundle = gpu ? "ort.webgpu.bundle.min.mjs" : "ort.wasm.bundle.min.mjs";
@@ -21,7 +21,7 @@ async function load({ model, device, dtype }) {
   ]);
   ort = runtime;
   ort.env.wasm.wasmPaths = new URL(RUNTIME, location.href).href;
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = threads;
   tokenizer = new Tokenizer(vocabulary, config);
   const executionProviders = [gpu ? "webgpu" : "wasm"];
   const file = dtype === "q8" ? "model_quantized.onnx" : "model.onnx";

@@ -6,14 +6,14 @@ const RUNTIME = `${PACKAGE}/node_modules/onnxruntime-web/dist/ort-wasm-simd-thre
 
 let extract;
 
-async function load({ model, device, dtype }) {
+async function load({ model, device, dtype, threads }) {
   const { env, pipeline } = await import(`${PACKAGE}/dist/transformers.min.js`);
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = "/peers/";
   const absolute = (suffix) => new URL(`${RUNTIME}.${suffix}`, location.href).href;
   env.backends.onnx.wasm.wasmPaths = { mjs: absolute("mjs"), wasm: absolute("wasm") };
-  env.backends.onnx.wasm.numThreads = 1;
+  env.backends.onnx.wasm.numThreads = threads;
   const options = { dtype: dtype === "q8" ? "q8" : "fp32", device: device === "webgpu" ? "webgpu" : "wasm" };
   extract = await pipeline("feature-extraction", model, options);
 }
