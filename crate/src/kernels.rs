@@ -22,7 +22,7 @@ pub(crate) mod rope_f32;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use cpu::dot_f32::dot;
+pub(crate) use cpu::dot_f32::dots;
 
 use burn::{backend::DispatchDevice, tensor::Device};
 
