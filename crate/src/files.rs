@@ -1,4 +1,5 @@
-//! The files of a model on their way in: counted and hashed while they arrive, usable only when both are right.
+//! The files of a model on their way in: counted and hashed while they arrive, as far as it is known what is right, and
+//! usable only when it is.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,6 @@ use crate::{Error, ErrorCode, Result, formats::Segments};
 #[derive(Default)]
 pub struct ModelFiles {
     verified: BTreeMap<String, Segments>,
-    /// Outlives the bytes.
-    hashes: BTreeMap<String, String>,
     arriving: Option<Arriving>,
 }
 
@@ -19,8 +18,8 @@ struct Arriving {
     path: String,
     bytes: Segments,
     expected: Option<usize>,
-    sha256: Option<String>,
-    hasher: Sha256,
+    /// What the hash has to be in lower-case hexadecimal, and what it is so far.
+    sha256: Option<(String, Sha256)>,
 }
 
 impl ModelFiles {
@@ -37,8 +36,7 @@ impl ModelFiles {
             path: path.into(),
             bytes: segments,
             expected: bytes,
-            sha256: sha256.map(str::to_ascii_lowercase),
-            hasher: Sha256::new(),
+            sha256: sha256.map(|sha256| (sha256.to_ascii_lowercase(), Sha256::new())),
         });
         Ok(())
     }
@@ -66,8 +64,7 @@ impl ModelFiles {
         let Some(file) = self.arriving.take() else {
             return Err(Error::new(ErrorCode::InvalidInput, "No file was announced."));
         };
-        let (path, bytes, hash) = file.verify()?;
-        self.hashes.insert(path.clone(), hash);
+        let (path, bytes) = file.verify()?;
         self.verified.insert(path, bytes);
         Ok(())
     }
@@ -75,11 +72,6 @@ impl ModelFiles {
     /// Removes and returns a verified file.
     pub fn take(&mut self, path: &str) -> Option<Segments> {
         self.verified.remove(path)
-    }
-
-    /// The SHA-256 of a file that was verified, in lower-case hexadecimal, also after it was taken.
-    pub fn sha256(&self, path: &str) -> Option<&str> {
-        self.hashes.get(path).map(String::as_str)
     }
 
     /// The path of the first verified file that ends with `suffix`.
@@ -94,22 +86,26 @@ impl Arriving {
             let message = format!("{} is longer than its {expected} bytes.", self.path);
             return Err(Error::new(ErrorCode::SizeMismatch, message).about(&self.path));
         }
-        self.hasher.update(chunk);
+        if let Some((_, hasher)) = &mut self.sha256 {
+            hasher.update(chunk);
+        }
         self.bytes.push(chunk).map_err(|e| e.about(&self.path))
     }
 
-    /// The path, the bytes and their hash.
-    fn verify(self) -> Result<(String, Segments, String)> {
+    /// The path and the bytes.
+    fn verify(self) -> Result<(String, Segments)> {
         if let Some(expected) = self.expected.filter(|expected| *expected != self.bytes.len()) {
             let message = format!("{} has {} of {expected} bytes.", self.path, self.bytes.len());
             return Err(Error::new(ErrorCode::SizeMismatch, message).about(self.path));
         }
-        let hash: String = self.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if let Some(announced) = self.sha256.filter(|announced| *announced != hash) {
-            let message = format!("{} has SHA-256 {hash}, not {announced}.", self.path);
-            return Err(Error::new(ErrorCode::HashMismatch, message).about(self.path));
+        if let Some((announced, hasher)) = self.sha256 {
+            let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            if hash != announced {
+                let message = format!("{} has SHA-256 {hash}, not {announced}.", self.path);
+                return Err(Error::new(ErrorCode::HashMismatch, message).about(self.path));
+            }
         }
-        Ok((self.path, self.bytes, hash))
+        Ok((self.path, self.bytes))
     }
 }
 
@@ -137,18 +133,15 @@ mod tests {
         assert_eq!(files.find(".bin").as_deref(), Some("a/b.bin"));
         assert_eq!(files.take("a/b.bin").unwrap().to_vec().unwrap(), b"hello");
         assert!(files.take("a/b.bin").is_none());
-        assert_eq!(files.sha256("a/b.bin"), Some(HELLO));
     }
 
     #[test]
-    fn a_file_of_unknown_length_and_hash_is_hashed() {
+    fn a_file_of_unknown_length_and_hash_is_taken_as_it_is() {
         let mut files = ModelFiles::default();
         files.open("b", None, None).unwrap();
         files.push(b"hel").unwrap();
-        assert_eq!(files.sha256("b"), None);
         files.push(b"lo").unwrap();
         files.close().unwrap();
-        assert_eq!(files.sha256("b"), Some(HELLO));
         assert_eq!(files.take("b").unwrap().to_vec().unwrap(), b"hello");
     }
 

@@ -22,7 +22,7 @@ pub(crate) mod rope_f32;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use cpu::dot_f32::dot;
+pub(crate) use cpu::dot_f32::dots;
 #[cfg(target_feature = "atomics")]
 pub(crate) use cpu::pool::{fail as fail_pool, join as join_pool};
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 /**
  * A manifest as manifest.schema.json describes it; the members that fetching needs.
- * @typedef {{ path: string, bytes: number, sha256: string }} ModelFile
+ * @typedef {{ path: string, bytes: number, sha256: string, piecesSha256?: string }} ModelFile
  * @typedef {{ registry: "pypi" | "npm", package: string, version: string, archivePath?: string, pythonVersion?: string }} RegistrySource
  * @typedef {{ registry: "pypi" | "npm", package: string, version: string, path: string, bytes: number }} Part
  * @typedef {{ parts: Part[] }} PartsSource  Packages whose files, joined in this order, are the model's only file.

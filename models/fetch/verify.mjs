@@ -6,8 +6,11 @@ import { FetchError } from "./manifest.mjs";
 
 /**
  * What a file has to be. `path` names it in messages; an archive's size is not known beforehand.
- * @typedef {{ path: string, bytes?: number, sha256: string }} Expected
+ * @typedef {{ path: string, bytes?: number, sha256: string, piecesSha256?: string }} Expected
  */
+
+/** Bytes of the pieces that a file is hashed in for browsers. */
+const PIECE = 1 << 18;
 
 /**
  * The SHA-256 of a file in lower-case hexadecimal, read as a stream.
@@ -16,6 +19,27 @@ import { FetchError } from "./manifest.mjs";
 export async function sha256(path) {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}
+
+/**
+ * The SHA-256 of the SHA-256s of a file's pieces, in lower-case hexadecimal.
+ * @param {string} path
+ */
+async function piecesSha256(path) {
+  const hash = createHash("sha256");
+  let [piece, filled] = [createHash("sha256"), 0];
+  for await (const chunk of createReadStream(path)) {
+    for (let at = 0, end; at < chunk.length; at = end) {
+      end = Math.min(chunk.length, at + PIECE - filled);
+      piece.update(chunk.subarray(at, end));
+      filled += end - at;
+      if (filled < PIECE) continue;
+      hash.update(piece.digest());
+      [piece, filled] = [createHash("sha256"), 0];
+    }
+  }
+  if (filled > 0) hash.update(piece.digest());
   return hash.digest("hex");
 }
 
@@ -61,5 +85,9 @@ async function mismatch(path, expected) {
   if (expected.bytes !== undefined && bytes !== expected.bytes)
     return `is ${bytes} bytes, expected ${expected.bytes}`;
   const hash = await sha256(path);
-  return hash === expected.sha256 ? undefined : `has sha256 ${hash}, expected ${expected.sha256}`;
+  if (hash !== expected.sha256) return `has sha256 ${hash}, expected ${expected.sha256}`;
+  const pieces = expected.piecesSha256 && (await piecesSha256(path));
+  if (pieces !== expected.piecesSha256)
+    return `has pieces of sha256 ${pieces}, expected ${expected.piecesSha256}`;
+  return undefined;
 }

@@ -179,6 +179,34 @@ describe.skipIf(!hasChromium)("models from addresses and files", () => {
     expect(await workersLeft(site.opened.page)).toBe(0);
   });
 
+  it("takes the file of a manifest only if its pieces are right, also from the cache", async () => {
+    const file = tinyLlama("model-q4_1.gguf");
+    const flipped = Buffer.from(file);
+    flipped.writeUInt8(flipped.readUInt8(file.length / 2) ^ 8, file.length / 2);
+    const model = hostModel(site.server, { "model.gguf": file }, { "model.gguf": whole(flipped) });
+    const path = `/models/${model.id}/model.gguf`;
+    const load = () =>
+      site.opened.page.evaluate(async (model) => {
+        const creating = inglenook.LanguageModel.create({ model, device: "cpu" });
+        const outcome = await outcomeOf(creating);
+        if (outcome.ok) (await creating).destroy();
+        return outcome;
+      }, model);
+    expect(await load()).toMatchObject({ ok: false, code: "hash-mismatch" });
+    site.server.answer(path, whole(file));
+    expect(await load()).toEqual({ ok: true });
+    await site.opened.page.evaluate(async (hash) => {
+      const cache = await caches.open("inglenook-v1");
+      const [key] = (await cache.keys()).filter(({ url }) => url.endsWith(hash));
+      const bytes = new Uint8Array(await ((await cache.match(key as Request)) as Response).arrayBuffer());
+      bytes[bytes.length - 1] = (bytes[bytes.length - 1] as number) ^ 1;
+      await cache.put(key as Request, new Response(bytes));
+    }, model.files[0]?.sha256 ?? "");
+    const before = site.server.requests.length;
+    expect(await load()).toEqual({ ok: true });
+    expect(site.server.paths.slice(before)).toContain(path);
+  });
+
   it.each(BAD)("refuses %s", async (_, code, file) => {
     const model = hostModel(site.server, { "model.gguf": file });
     host("/somewhere/bad.gguf", file);

@@ -1,10 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { CHAT_MODELS } from "../../web/src/chat-models.js";
 import type { LanguageModel } from "../../web/src/index.js";
-import { tinyLlama } from "./harness/chats.js";
+import { resolveModel } from "../../web/src/models.js";
+import { SMOL, tinyLlama } from "./harness/chats.js";
 import { hasChromium, measuresMemory, workersLeft } from "./harness/chromium.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
 import { useChromium } from "./harness/use-chromium.js";
+
+/** The room that a cache begins with, in tokens, and the bytes of one: keys and values of 3 heads of 64 f32 in 30 layers. */
+const CACHED_TOKENS = 512;
+const CACHED_BYTES = 30 * 3 * 2 * 64 * 4;
 
 /** What the test leaves in the page between two scripts. */
 interface Held {
@@ -90,5 +96,27 @@ describe.skipIf(!hasChromium || !measuresMemory)("the memory of a language model
     expect(second?.mb).toBeLessThan((first?.mb ?? 0) + 10);
     await site.opened.page.evaluate(() => (globalThis as unknown as Held).session.destroy());
     expect(await workersLeft(site.opened.page)).toBe(0);
+  });
+
+  // Wasm memory never shrinks: in the end it is as large as it ever was, with the file in it or the model.
+  it("is at most the file, a quarter of it, and the cache of a chat", async () => {
+    site.server.setPrelude(TELLING);
+    const { files } = resolveModel(SMOL, CHAT_MODELS);
+    const tokens = await site.opened.page.evaluate(async (model) => {
+      const options = { model, device: "cpu", temperature: 0, maxTokens: 110 } as const;
+      const session = await inglenook.LanguageModel.create(options);
+      Object.assign(globalThis, { session });
+      for (const teller of ["lighthouse keeper", "fisherman", "gull"]) {
+        await session.prompt(`Tell me a long story about the sea, as a ${teller} would tell it.`);
+      }
+      return session.contextUsage;
+    }, SMOL);
+    const [file, cache, wasm] = [files[0]?.bytes ?? 0, CACHED_TOKENS * CACHED_BYTES, await wasmBytes()];
+    console.log(`${tokens} tokens: file ${file}, cache ${cache}, wasm memory ${wasm}`);
+    expect(tokens).toBeGreaterThan(300);
+    expect(tokens).toBeLessThanOrEqual(CACHED_TOKENS);
+    expect(wasm).toBeGreaterThan(file);
+    expect(wasm).toBeLessThanOrEqual(1.25 * file + cache);
+    await site.opened.page.evaluate(() => (globalThis as unknown as Held).session.destroy());
   });
 });

@@ -27,18 +27,18 @@ async function compare({ count, dimensions, queries, k }: Sizes) {
   }
   const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, x, i) => sum + x * (b[i] as number), 0);
   const answers = [];
-  let searchMs = 0;
+  const times = [];
   for (let i = 0; i < queries; i++) {
     const query = vector();
     const before = performance.now();
     const found = await index.search(query, { k });
-    searchMs += performance.now() - before;
+    times.push(performance.now() - before);
     const scores = all.map((vector, index) => ({ index, score: dot(vector, query) }));
     answers.push({ found, expected: scores.sort((a, b) => b.score - a.score).slice(0, k) });
   }
   const { size } = index;
   index.destroy();
-  return { answers, size, searchMs: searchMs / queries };
+  return { answers, size, times };
 }
 
 describe.skipIf(!hasChromium)("VectorIndex", () => {
@@ -48,9 +48,9 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
     { count: 1, dimensions: 1, queries: 1, k: 3 },
     { count: 500, dimensions: 7, queries: 20, k: 10 },
     { count: 3000, dimensions: 384, queries: 5, k: 25 },
-    { count: 100_000, dimensions: 384, queries: 3, k: 10 },
+    { count: 100_000, dimensions: 384, queries: 5, k: 10 },
   ])("finds what a plain loop finds among $count × $dimensions", async (sizes) => {
-    const { answers, size, searchMs } = await site.opened.page.evaluate(compare, sizes);
+    const { answers, size, times } = await site.opened.page.evaluate(compare, sizes);
     expect(size).toBe(sizes.count);
     for (const { found, expected } of answers) {
       expect(found.map(({ index }) => index)).toEqual(expected.map(({ index }) => index));
@@ -58,7 +58,8 @@ describe.skipIf(!hasChromium)("VectorIndex", () => {
         expect(score).toBeCloseTo(expected[i]?.score ?? Number.NaN, 3);
       });
     }
-    if (sizes.count >= 100_000) console.log(`A search among ${size} vectors took ${searchMs.toFixed(1)} ms.`);
+    const taken = times.map((ms) => ms.toFixed(1)).join(", ");
+    if (sizes.count >= 100_000) console.log(`Searches among ${size} vectors took ${taken} ms.`);
   });
 
   it("counts on over several additions, prefers the earlier among equals, and forgets", async () => {

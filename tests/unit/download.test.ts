@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { ModelManifest } from "../../web/src/manifest.js";
+import type { ModelFile, ModelManifest } from "../../web/src/manifest.js";
 import { type FileSink, readModel } from "../../web/src/worker/download.js";
 import type { LoadProgress } from "../../web/src/worker/protocol.js";
 import { FakeCaches } from "./fake-caches.js";
@@ -11,10 +11,13 @@ const hashOf = (bytes: Uint8Array = Buffer.of()) => createHash("sha256").update(
 
 /** Stands in for the crate's `ModelFiles`: keeps what is verified. */
 class FakeFiles implements FileSink {
+  /** The hashes that it was told to check. */
+  readonly told: (string | undefined)[] = [];
   readonly verified = new Map<string, Buffer>();
   #open: { path: string; sha256: string | undefined; chunks: Uint8Array[] } | undefined;
 
   open(path: string, _: number | undefined, sha256: string | undefined): void {
+    this.told.push(sha256);
     this.#open = { path, sha256, chunks: [] };
   }
 
@@ -26,7 +29,8 @@ class FakeFiles implements FileSink {
     const { path = "", sha256, chunks = [] } = this.#open ?? {};
     const content = Buffer.concat(chunks);
     // Rust throws plain records.
-    if (hashOf(content) !== sha256) throw { code: "hash-mismatch", message: "Wrong.", detail: path };
+    if (sha256 !== undefined && hashOf(content) !== sha256)
+      throw { code: "hash-mismatch", message: "Wrong.", detail: path };
     this.verified.set(path, content);
   }
 }
@@ -64,14 +68,15 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
+  vi.unstubAllGlobals();
   server.closeAllConnections();
   server.close();
 });
 
-async function read(modelHost = host) {
+async function read(modelHost = host, model = manifest) {
   const files = new FakeFiles();
   const progress: LoadProgress[] = [];
-  await readModel({ manifest, modelHost }, files, (p) => progress.push({ ...p }));
+  await readModel({ manifest: model, modelHost }, files, (p) => progress.push({ ...p }));
   return { files, progress };
 }
 
@@ -189,5 +194,44 @@ describe("readModel with the cache", () => {
       throw new RangeError("no memory");
     };
     await expect(readModel({ manifest, modelHost: host }, files, () => {})).rejects.toThrow("no memory");
+  });
+});
+
+describe("readModel of a file with a hash of its pieces", () => {
+  const [, whole] = manifest.files as [ModelFile, ModelFile];
+  const pieces = [weights.subarray(0, 2 ** 18), weights.subarray(2 ** 18)];
+  const piecesSha256 = hashOf(Buffer.from(pieces.map(hashOf).join(""), "hex"));
+  const withPieces = { ...manifest, files: [{ ...whole, piecesSha256 }] };
+  const flipped = Buffer.from(weights);
+  flipped.writeUInt8(flipped.readUInt8(123_456) ^ 8, 123_456);
+
+  it("leaves nothing to check to the engine", async () => {
+    const { files } = await read(host, withPieces);
+    expect(files.told).toEqual([undefined]);
+    expect(files.verified.get("w.bin")).toEqual(weights);
+    expect(await caches.content(keyOf(weights))).toEqual(weights);
+  });
+
+  it("refuses another file, and keeps nothing of it", async () => {
+    answerWeights = (_, response) => response.end(flipped);
+    await expect(read(host, withPieces)).rejects.toMatchObject({ code: "hash-mismatch", detail: "w.bin" });
+    expect(await caches.content(keyOf(weights))).toBeUndefined();
+  });
+
+  it("replaces a corrupt entry of the cache", async () => {
+    await read(host, withPieces);
+    caches.store(keyOf(weights), flipped);
+    requests = [];
+    expect((await read(host, withPieces)).files.verified.get("w.bin")).toEqual(weights);
+    expect(requests).toEqual(["/models/tiny/w.bin"]);
+  });
+
+  it("has the engine check the whole where the page may not hash", async () => {
+    vi.stubGlobal("crypto", {});
+    const { files } = await read(host, withPieces);
+    expect(files.told).toEqual([hashOf(weights)]);
+    answerWeights = (_, response) => response.end(flipped);
+    vi.stubGlobal("caches", undefined);
+    await expect(read(host, withPieces)).rejects.toMatchObject({ code: "hash-mismatch" });
   });
 });

@@ -30,6 +30,12 @@ describe("resolveModel", () => {
     expect(resolveModel({ ...own, licence: "MIT" } as ModelManifest)).toEqual(own);
   });
 
+  it("takes the hash of the pieces along", () => {
+    const [file] = own.files;
+    const files = [{ ...file, piecesSha256: "1".repeat(64) }] as ModelManifest["files"];
+    expect(resolveModel({ ...own, files }).files).toEqual(files);
+  });
+
   it.each([
     ["nothing", null],
     ["no files", { ...own, files: [] }],
@@ -41,6 +47,7 @@ describe("resolveModel", () => {
     ["a negative length", { ...own, files: [{ path: "a", bytes: -1, sha256 }] }],
     ["no tokens", { ...own, maxTokens: 0 }],
     ["a short hash", { ...own, files: [{ path: "a", bytes: 1, sha256: "ab" }] }],
+    ["a short hash of pieces", { ...own, files: [{ path: "a", bytes: 1, sha256, piecesSha256: "ab" }] }],
     ["a file that is null", { ...own, files: [null] }],
   ])("refuses %s", (_, manifest) => {
     expect(() => resolveModel(manifest as ModelManifest)).toThrow(

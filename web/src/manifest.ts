@@ -6,6 +6,11 @@ export interface ModelFile {
   bytes: number;
   /** The SHA-256 of the content, 64 lower-case hexadecimal digits. */
   sha256: string;
+  /**
+   * The same of the SHA-256s of its pieces of 256 KiB, 32 bytes each, one after the other. Where it is given, a browser
+   * checks this one, in a fraction of the time.
+   */
+  piecesSha256?: string | undefined;
 }
 
 /** What a model consists of. The bundled ones are in `models/manifests/`; an application may pass its own. */

@@ -71,14 +71,22 @@ const isHash = (value: unknown) => typeof value === "string" && /^[0-9a-f]{64}$/
 const isLength = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isLimit = (value: unknown) => value === undefined || (isLength(value) && value !== 0);
 const isFile = (file: Partial<ModelFile> | null) =>
-  isPath(file?.path) && isLength(file?.bytes) && isHash(file?.sha256);
+  isPath(file?.path) &&
+  isLength(file?.bytes) &&
+  isHash(file?.sha256) &&
+  (file?.piecesSha256 === undefined || isHash(file.piecesSha256));
 
 /** The application's manifest, if it is sound, with nothing but what the worker reads. */
 function checked(manifest: ModelManifest): ModelManifest {
   const { id, files, maxTokens, contextWindow } = Object(manifest) as ModelManifest;
   const isSound = isPath(id) && Array.isArray(files) && files.length > 0 && files.every(isFile);
   if (isSound && isLimit(maxTokens) && isLimit(contextWindow)) {
-    const copies = files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }));
+    const copies = files.map(({ path, bytes, sha256, piecesSha256 }) => ({
+      path,
+      bytes,
+      sha256,
+      piecesSha256,
+    }));
     return { id, maxTokens, contextWindow, files: copies };
   }
   throw new InglenookError("invalid-input", "The model manifest is not well-formed.");

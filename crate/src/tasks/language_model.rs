@@ -48,8 +48,6 @@ pub struct Info {
     pub layers: usize,
     /// Whether the file says how a conversation is written. Without, the messages are joined by line breaks.
     pub has_template: bool,
-    /// The SHA-256 of the file in hexadecimal.
-    pub sha256: Option<String>,
 }
 
 /// What a model has read of a conversation. A clone shares the memory until one of the two goes on.

@@ -3,10 +3,12 @@
 use core::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::{Error, ErrorCode, Result, kernels::dot};
+use crate::{Error, ErrorCode, Result, kernels::dots};
 
 /// Vectors of a block; blocks are never moved, so that growing copies nothing.
 const BLOCK: usize = 1024;
+/// Vectors that are scored before their scores are looked at.
+const SCORED: usize = 64;
 
 /// Vectors of one length, numbered in the order they were added.
 pub struct VectorIndex {
@@ -64,17 +66,18 @@ impl VectorIndex {
         if query.len() != self.dimensions || !query.iter().all(|x| x.is_finite()) {
             return Err(invalid("the query is not a vector of the index's dimensions"));
         }
-        let vectors = self.blocks.iter().flat_map(|block| block.chunks_exact(self.dimensions));
+        let vectors = self.blocks.iter().flat_map(|block| block.chunks(SCORED * self.dimensions));
         // The worst of the best k is on top.
         let mut best: BinaryHeap<Reverse<Ranked>> = BinaryHeap::new();
-        for (index, vector) in vectors.enumerate() {
-            let ranked = Ranked(Hit { index, score: dot(query, vector) });
-            if best.len() < k {
-                best.push(Reverse(ranked));
-            } else if best.peek().is_some_and(|Reverse(worst)| ranked > *worst) {
-                best.pop();
-                best.push(Reverse(ranked));
+        let mut scores = [0.0; SCORED];
+        let mut first = 0;
+        for vectors in vectors {
+            let scores = &mut scores[..vectors.len() / self.dimensions];
+            dots(query, vectors, scores);
+            for (index, &score) in (first..).zip(&*scores) {
+                keep(&mut best, k, Hit { index, score });
             }
+            first += scores.len();
         }
         Ok(best.into_sorted_vec().into_iter().map(|Reverse(Ranked(hit))| hit).collect())
     }
@@ -117,6 +120,18 @@ impl VectorIndex {
     }
 }
 
+/// Puts a hit that comes after those in `best` among them, if it is one of the best `k`.
+fn keep(best: &mut BinaryHeap<Reverse<Ranked>>, k: usize, hit: Hit) {
+    if best.len() >= k {
+        match best.peek() {
+            // Among equals the earlier wins.
+            Some(Reverse(Ranked(worst))) if hit.score.total_cmp(&worst.score).is_gt() => best.pop(),
+            _ => return,
+        };
+    }
+    best.push(Reverse(Ranked(hit)));
+}
+
 /// Hits in the order of their score; among equal scores the earlier vector is the greater.
 #[derive(PartialEq)]
 struct Ranked(Hit);
@@ -152,8 +167,9 @@ mod tests {
         index.add(&vectors[..dimensions * 3]).unwrap();
         index.add(&vectors[dimensions * 3..]).unwrap();
         let query = random(2, dimensions);
-        let mut all: Vec<(usize, f32)> =
-            vectors.chunks(dimensions).map(|v| dot(v, &query)).enumerate().collect();
+        let mut scores = vec![0.0; count];
+        dots(&query, &vectors, &mut scores);
+        let mut all: Vec<(usize, f32)> = scores.into_iter().enumerate().collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         for k in [0, 1, 10, count, count + 9] {
             let found: Vec<(usize, f32)> =

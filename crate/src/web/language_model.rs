@@ -35,10 +35,6 @@ pub struct ChatInfo {
     pub layers: usize,
     /// Whether the file says how a conversation is written.
     pub has_template: bool,
-    /// The SHA-256 of the file in hexadecimal.
-    #[tsify(optional)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
 }
 
 /// Who says something.
@@ -251,7 +247,6 @@ impl From<language_model::Info> for ChatInfo {
             parameters: info.parameters,
             layers: info.layers,
             has_template: info.has_template,
-            sha256: info.sha256,
         }
     }
 }

@@ -14,7 +14,7 @@ export const preparePeers = () => null;
 
 export async function measure(run, server, report) {
   await measureSpeed({ run, url: server.url, report });
-  if (run.load) await measureLoad({ run, url: server.url, report });
+  if (run.load) await measureLoad({ run, server, report });
 }
 
 /** Loads Inglenook for `cases`; the result has the page do one of them once. */

@@ -52,6 +52,7 @@ function comparisonsOf({ cases, load }) {
   const speeds = timed(cases).map(({ name }) => ({ case: name, metric: "tokens_per_s", higher: true }));
   const loading = [
     { case: "load", metric: "first_token_ms", higher: false },
+    { case: "load-cached", metric: "first_token_ms", higher: false },
     { case: "memory", metric: "peak_rss_mb", higher: false },
   ];
   return load ? [...speeds, ...loading] : speeds;
@@ -91,13 +92,22 @@ function abortLine(report) {
 
 function loadTable(run, report) {
   if (!run.load) return "";
-  const header = ["library", "load ms", "load to first token ms", "peak renderer RSS, MB"];
+  const header = [
+    "library",
+    "load ms",
+    "to first token",
+    "from its cache ms",
+    "to first token",
+    "peak renderer RSS, MB",
+  ];
   const rows = run.libraries.map((lib) => {
     const cell = (wanted, metric) => figure(report.summary(wanted, lib, metric)?.median);
     return [
       lib,
       report.trouble("load", lib) ? "ERROR" : cell("load", "load_ms"),
       cell("load", "first_token_ms"),
+      cell("load-cached", "load_ms"),
+      cell("load-cached", "first_token_ms"),
       cell("memory", "peak_rss_mb"),
     ];
   });

@@ -30,14 +30,25 @@ export function tinyGguf(weights = "model-f32.gguf"): Files {
   return { "model.gguf": golden("tiny-bert-cls", weights) };
 }
 
-/** The manifest that describes exactly these bytes. */
+/** The manifest that describes exactly these bytes; of a GGUF file also by its pieces, as a browser checks large files. */
 export function manifestOf(id: string, files: Files): ModelManifest {
   const described = Object.entries(files).map(([path, content]) => ({
     path,
     bytes: content.length,
-    sha256: createHash("sha256").update(content).digest("hex"),
+    sha256: sha256(content).toString("hex"),
+    ...(path.endsWith(".gguf") && { piecesSha256: piecesSha256(content) }),
   }));
   return { id, files: described };
+}
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
+
+const PIECE = 2 ** 18;
+
+function piecesSha256(bytes: Uint8Array): string {
+  const hashes = [];
+  for (let at = 0; at < bytes.length; at += PIECE) hashes.push(sha256(bytes.subarray(at, at + PIECE)));
+  return sha256(Buffer.concat(hashes)).toString("hex");
 }
 
 /**

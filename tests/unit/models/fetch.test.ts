@@ -173,6 +173,21 @@ describe("fetching from a URL", () => {
     expect(server.served).toHaveLength(1);
   });
 
+  it("deletes a file whose pieces have the wrong hash, and takes one whose have the right one", async () => {
+    server = await serveModels(() => ({ body: WEIGHTS }));
+    const withPieces = (piecesSha256: string) =>
+      model({ files: [{ ...fileOf("model.bin", WEIGHTS), piecesSha256 }] });
+    await expect(fetchWith(withPieces("0".repeat(64)))).rejects.toThrow(
+      /^m: .*model\.bin has pieces of sha256 [0-9a-f]{64}, expected 0{64}; deleted/s,
+    );
+    expect(existsSync(target())).toBe(false);
+    const pieces = Array.from({ length: Math.ceil(WEIGHTS.length / 2 ** 18) }, (_, i) =>
+      WEIGHTS.subarray(i * 2 ** 18, (i + 1) * 2 ** 18),
+    );
+    await fetchWith(withPieces(sha256(Buffer.from(pieces.map(sha256).join(""), "hex"))));
+    expect((await fetched()).equals(WEIGHTS)).toBe(true);
+  });
+
   it("stops a body that is longer than the file", async () => {
     const endless = Buffer.concat([WEIGHTS, WEIGHTS]);
     server = await serveModels(() => ({ body: endless, unknownLength: true }));

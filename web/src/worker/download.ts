@@ -2,9 +2,10 @@ import type { ErrorCode } from "../error-code.js";
 import { InglenookError } from "../errors.js";
 import { type ModelFile, type ModelManifest, totalBytes } from "../manifest.js";
 import { CacheWriter, deleteCached, findCached, openCache } from "./cache.js";
+import { PieceHash } from "./pieces.js";
 import type { LoadProgress } from "./protocol.js";
 
-/** Where the bytes go: in order, file by file. `close` throws unless length and hash are right, where known. */
+/** Where the bytes go: in order, file by file. `close` throws unless length and hash are those it was told. */
 export interface FileSink {
   open(path: string, bytes: number | undefined, sha256: string | undefined): void;
   push(chunk: Uint8Array): void;
@@ -135,7 +136,8 @@ export async function pour(
   const { bytes = Number.POSITIVE_INFINITY } = file;
   let received = 0;
   try {
-    sink.open(file.path, file.bytes, file.sha256);
+    const hash = file.piecesSha256 && PieceHash.start();
+    sink.open(file.path, file.bytes, hash ? undefined : file.sha256);
     for (;;) {
       const { done, value } = await reader.read().catch((cause) => {
         throw incomplete(file, received, cause);
@@ -147,15 +149,24 @@ export async function pour(
           detail: file.path,
         });
       }
+      if (hash) await hash.push(value);
       sink.push(value);
       await onChunk(received, value);
     }
     if (file.bytes && received < file.bytes) throw incomplete(file, received);
+    if (hash) await verify(file, hash);
     sink.close();
   } catch (error) {
     reader.cancel(error).catch(() => {});
     throw error;
   }
+}
+
+async function verify({ path, piecesSha256 }: ExpectedFile, hash: PieceHash): Promise<void> {
+  const found = await hash.hex();
+  if (found === piecesSha256) return;
+  const message = `${path} has pieces of SHA-256 ${found}, not ${piecesSha256}.`;
+  throw new InglenookError("hash-mismatch", message, { detail: path });
 }
 
 function incomplete({ path, bytes }: ExpectedFile, received: number, cause?: unknown): InglenookError {

@@ -1,4 +1,4 @@
-//! Dot product of two vectors.
+//! Dot products of vectors.
 
 use super::f32x4::F32x4;
 
@@ -19,6 +19,17 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum() + rest
 }
 
+/// The dot product of `vector` with each of the `rows`, which lie one after the other: `[n × vector.len()]` to `[n]`.
+///
+/// A function of its own, called for some rows at a time: a browser replaces its first, slow code of a function only when
+/// that is called again.
+#[inline(never)]
+pub(crate) fn dots(vector: &[f32], rows: &[f32], products: &mut [f32]) {
+    for (row, product) in rows.chunks_exact(vector.len().max(1)).zip(products) {
+        *product = dot(vector, row);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,6 +41,18 @@ mod tests {
             let (a, b) = (random(3, len), random(4, len));
             let naive: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
             assert_close(&[dot(&a, &b)], &[naive], 1e-4);
+        }
+    }
+
+    #[test]
+    fn dots_are_the_dots_of_the_rows() {
+        for len in [1, 3, 17, 384] {
+            let (vector, rows) = (random(5, len), random(6, 5 * len));
+            let mut products = [9.0; 6];
+            dots(&vector, &rows, &mut products);
+            let expected =
+                core::array::from_fn(|i| rows.chunks(len).nth(i).map_or(9.0, |row| dot(&vector, row)));
+            assert_eq!(products, expected);
         }
     }
 }

@@ -108,6 +108,7 @@ pub(crate) enum Order {
     Interleaved,
 }
 
+#[cfg(test)]
 impl Order {
     /// Row and column of a byte of a step.
     pub(crate) const fn place(self, step: usize, byte: usize) -> (usize, usize) {

@@ -116,7 +116,6 @@ impl Packer {
         for first in (0..count).step_by(TILE) {
             bytes.clear();
             rows.next(TILE.min(count - first), &mut bytes)?;
-            planes.fill(0);
             let parts = Parts { planes: &mut planes, scales: &mut scales, groups: &mut groups };
             self.pack_tile(&bytes, parts);
             let pair = &mut records[first / (PAIR * TILE) * size..][..size];
@@ -125,7 +124,11 @@ impl Packer {
         Ok(Quantised::new(all, vec![0.0], vec![0], self.format, count, device))
     }
 
+    // A browser replaces its first, slow code of a function only between two calls of it: what is called for every tile is
+    // a function of its own.
+
     /// Puts what was packed of a tile into the records of its pair, whose first or second it is.
+    #[inline(never)]
     fn weave(&self, records: &mut [u8], tile: usize, planes: &[u8], scales: &[f32], groups: &[i8]) {
         let Self { format, columns, .. } = self;
         let count = columns / format.record_columns();
@@ -135,13 +138,14 @@ impl Packer {
         for (i, record) in records.enumerate() {
             let (into, rest) = record.split_at_mut(planes_of * PAIR);
             let (into_scales, into_groups) = rest.split_at_mut(scales_of * PAIR);
-            every_other(&planes[i * planes_of..][..planes_of], STEP, into, tile);
-            every_other(&scales[i * scales_of..][..scales_of], scales_of, into_scales, tile);
-            every_other(&groups[i * groups_of..][..groups_of], format.lanes(), into_groups, tile);
+            every_other::<STEP>(&planes[i * planes_of..][..planes_of], STEP, into, tile);
+            every_other::<STEP>(&scales[i * scales_of..][..scales_of], scales_of, into_scales, tile);
+            every_other::<TILE>(&groups[i * groups_of..][..groups_of], format.lanes(), into_groups, tile);
         }
     }
 
     /// `bytes` are up to four rows.
+    #[inline(never)]
     fn pack_tile(&mut self, bytes: &[u8], Parts { planes, scales, groups }: Parts<'_>) {
         let (format, lanes) = (self.format, self.format.lanes());
         let plane_bytes = self.blocks.elements / BLOCK * format.block_bytes();
@@ -163,15 +167,31 @@ impl Packer {
 
     fn pack_quants(&self, planes: &mut [u8]) {
         for (b, planes) in planes.chunks_exact_mut(self.format.block_bytes()).enumerate() {
-            let mut steps = [[0u8; STEP]; STEPS];
-            for (s, step) in steps.iter_mut().enumerate() {
-                for (i, byte) in step.iter_mut().enumerate() {
-                    let (row, column) = self.order.place(s, i);
-                    *byte = self.tile[row].quants[b * BLOCK + column].cast_unsigned();
+            pack_steps(&self.steps(b), self.format.bits, planes);
+        }
+    }
+
+    /// The steps of the block `b`, as [`Order`] says, some bytes at a time.
+    #[inline(always)]
+    fn steps(&self, b: usize) -> [[u8; STEP]; STEPS] {
+        let mut steps = [[0; STEP]; STEPS];
+        for (row, block) in self.tile.iter().enumerate() {
+            let quants: &[u8] = bytemuck::cast_slice(&block.quants[b * BLOCK..][..BLOCK]);
+            match self.order {
+                Order::Rows => {
+                    let places = steps[2 * row..].iter_mut();
+                    places.zip(quants.as_chunks().0).for_each(|(step, quants)| *step = *quants);
+                }
+                Order::Interleaved => {
+                    for (step, quants) in steps.iter_mut().zip(quants.as_chunks().0) {
+                        let word = u32::from_le_bytes(*quants);
+                        let swapped = word & 0xff00_00ff | (word & 0xff00) << 8 | word >> 8 & 0xff00;
+                        step[4 * row..][..4].copy_from_slice(&swapped.to_le_bytes());
+                    }
                 }
             }
-            pack_steps(&steps, self.format.bits, planes);
         }
+        steps
     }
 
     fn pack_scales(&self, scales: &mut [f32]) {
@@ -195,32 +215,51 @@ impl Packer {
     }
 }
 
-/// Writes every piece of `part` of `size` bytes, the pieces of the other tile between them.
-fn every_other(part: &[u8], size: usize, into: &mut [u8], tile: usize) {
-    let places = into.chunks_exact_mut(size).skip(tile).step_by(PAIR);
-    places.zip(part.chunks_exact(size)).for_each(|(place, piece)| place.copy_from_slice(piece));
+/// Writes every piece of `part` of `size` bytes, a multiple of `N`, the pieces of the other tile between them.
+fn every_other<const N: usize>(part: &[u8], size: usize, into: &mut [u8], tile: usize) {
+    for (pair, piece) in into.chunks_exact_mut(PAIR * size).zip(part.chunks_exact(size)) {
+        // A copy of a length that is not known beforehand is a call, in wasm a dear one.
+        let (places, _) = pair[tile * size..][..size].as_chunks_mut::<N>();
+        places.iter_mut().zip(piece.as_chunks().0).for_each(|(place, bytes)| *place = *bytes);
+    }
 }
 
-/// The steps of one block as bit planes.
+/// Writes the steps of one block as bit planes: `planes` is all of them.
 fn pack_steps(steps: &[[u8; STEP]; STEPS], bits: usize, planes: &mut [u8]) {
-    let mut planes = planes.chunks_exact_mut(STEP);
-    let mut pack = |first: usize, count: usize, shift: usize, width: usize| {
-        let Some(plane) = planes.next() else { return };
-        for (field, step) in steps[first..first + count].iter().enumerate() {
-            for (byte, quant) in plane.iter_mut().zip(step) {
-                *byte |= (quant >> shift & (0xff >> (8 - width))) << (field * width);
-            }
-        }
-    };
+    let (planes, _) = planes.as_chunks_mut::<STEP>();
+    let (low, high) = planes.split_at_mut(match bits {
+        8 => STEPS,
+        4.. => STEPS / 2,
+        _ => STEPS / 4,
+    });
     match bits {
-        8 => (0..STEPS).for_each(|s| pack(s, 1, 0, 8)),
-        4.. => (0..STEPS).step_by(2).for_each(|s| pack(s, 2, 0, 4)),
-        _ => (0..STEPS).step_by(4).for_each(|s| pack(s, 4, 0, 2)),
+        8 => low.copy_from_slice(steps),
+        4.. => {
+            low.iter_mut().zip(steps.as_chunks::<2>().0).for_each(|(plane, two)| *plane = fields(two, 0, 4))
+        }
+        _ => {
+            low.iter_mut().zip(steps.as_chunks::<4>().0).for_each(|(plane, four)| *plane = fields(four, 0, 2))
+        }
     }
     match bits {
-        3 => pack(0, STEPS, 2, 1),
-        5 => pack(0, STEPS, 4, 1),
-        6 => (0..STEPS).step_by(4).for_each(|s| pack(s, 4, 4, 2)),
+        3 => high.iter_mut().for_each(|plane| *plane = fields(steps, 2, 1)),
+        5 => high.iter_mut().for_each(|plane| *plane = fields(steps, 4, 1)),
+        6 => high
+            .iter_mut()
+            .zip(steps.as_chunks::<4>().0)
+            .for_each(|(plane, four)| *plane = fields(four, 4, 2)),
         _ => {}
     }
+}
+
+/// A plane whose fields of `width` bits are those of the steps from the bit `shift` on, the first step's lowest.
+#[inline(always)]
+fn fields(steps: &[[u8; STEP]], shift: usize, width: usize) -> [u8; STEP] {
+    let mut plane = [0; STEP];
+    for (field, step) in steps.iter().enumerate() {
+        for (byte, quant) in plane.iter_mut().zip(step) {
+            *byte |= (quant >> shift & (0xff >> (8 - width))) << (field * width);
+        }
+    }
+    plane
 }

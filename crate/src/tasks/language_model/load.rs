@@ -32,7 +32,6 @@ impl LanguageModel {
     pub async fn load(files: &mut ModelFiles, device: Device, options: LoadOptions) -> Result<Self> {
         let missing = || Error::new(ErrorCode::MissingFile, "The model has no GGUF file.");
         let path = files.find(".gguf").ok_or_else(missing)?;
-        let sha256 = files.sha256(&path).map(str::to_owned);
         let file = open_gguf(files.take(&path).ok_or_else(missing)?)?;
         let config = LlamaConfig::from_gguf(&file)?;
         let tokenizer = TextTokenizer::from_gguf(&file.metadata)?;
@@ -46,7 +45,6 @@ impl LanguageModel {
             parameters: parameters(&file),
             layers: config.num_hidden_layers,
             has_template: template.has_template(),
-            sha256,
         };
         // The vocabulary makes room for the weights.
         let GgufFile { metadata, tensors } = file;
