@@ -42,14 +42,15 @@ export class Chromium {
 
   /**
    * Opens the server's page with an empty cache, in a renderer process of its own. `prepare` sees the context
-   * before anything is requested.
+   * before anything is requested. `serviceWorkers` are not in the way of what other tests count.
    */
   async open(
     server: TestServer,
     path = "",
     prepare: (context: BrowserContext) => unknown = () => {},
+    serviceWorkers: "allow" | "block" = "block",
   ): Promise<OpenPage> {
-    const context = await this.#browser.newContext({ serviceWorkers: "block" });
+    const context = await this.#browser.newContext({ serviceWorkers });
     await prepare(context);
     const page = await context.newPage();
     const errors: string[] = [];

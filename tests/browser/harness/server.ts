@@ -27,13 +27,22 @@ export class TestServer {
   readonly #routes = new Map<string, Reply>();
   #server: Awaited<ReturnType<typeof serve>> | undefined;
 
-  /** `root` is what lies at `/`: the test page unless given. */
-  static async start({ root = join(ROOT, "tests/browser/page") } = {}): Promise<TestServer> {
+  /** `root` is what lies at `/`: the test page unless given. `headers` are added, or replace those of the same name. */
+  static async start({
+    root = join(ROOT, "tests/browser/page"),
+    headers = {},
+  }: {
+    root?: string | undefined;
+    headers?: Record<string, string>;
+  } = {}): Promise<TestServer> {
     const server = new TestServer();
     server.#server = await serve({
       root,
       mounts: { "/dist/": join(ROOT, "web/dist"), "/models/": join(ROOT, "models/weights") },
-      headers: { "Content-Security-Policy": `${CONTENT_SECURITY_POLICY}; report-uri ${REPORTS}` },
+      headers: {
+        "Content-Security-Policy": `${CONTENT_SECURITY_POLICY}; report-uri ${REPORTS}`,
+        ...headers,
+      },
       intercept: (request, response) => server.#intercept(request, response),
     });
     return server;
