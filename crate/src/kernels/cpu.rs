@@ -14,3 +14,4 @@ pub(crate) mod linear_q;
 pub(crate) mod math_f32;
 pub(crate) mod rms_norm_f32;
 pub(crate) mod rope_f32;
+pub(crate) mod strip_f32;

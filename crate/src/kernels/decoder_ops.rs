@@ -13,10 +13,11 @@ use super::{
     cpu::{
         attention_cached_f32::{Group, Layout, attend_cached, scratch},
         gated_f32::gate,
-        gemm_f32::{PANEL, Rows},
+        gemm_f32::Rows,
         math_f32::{gelu_tanh, silu},
         rms_norm_f32::rms_normalise,
         rope_f32::rotate,
+        strip_f32::STRIP,
     },
     flex::{dims, values, values_mut},
     gated_f32::Gate,
@@ -114,7 +115,7 @@ impl DecoderOps for Flex {
     ) -> (FlexTensor, FlexTensor) {
         let (key, value) = (key.to_contiguous(), value.to_contiguous());
         let [_, all] = dims(&key);
-        let layout = Layout { capacity: dims(&key_cache)[1] * PANEL, width: all / heads };
+        let layout = Layout { capacity: dims(&key_cache)[1] * STRIP, width: all / heads };
         let rows = |x| values(x).chunks_exact(all).enumerate();
         let of = |head: usize, size: usize| head * size..(head + 1) * size;
         let (keys, values) = (values_mut(&mut key_cache), values_mut(&mut value_cache));
@@ -141,7 +142,7 @@ impl DecoderOps for Flex {
     ) -> FlexTensor {
         let query = query.to_contiguous();
         let [tokens, all] = dims(&query);
-        let (layout, group) = (Layout { capacity: dims(&key)[1] * PANEL, width }, all / (heads * width));
+        let (layout, group) = (Layout { capacity: dims(&key)[1] * STRIP, width }, all / (heads * width));
         let mut scores = scratch(group, tokens, position);
         let mut y = vec![0.0; tokens * all];
         for head in 0..heads {

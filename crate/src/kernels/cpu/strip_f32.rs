@@ -1,0 +1,122 @@
+//! A few rows times a strip: up to eight columns of a matrix, row after row in one stream.
+
+use super::{
+    f32x4::F32x4,
+    gemm_f32::{Rows, RowsMut},
+};
+
+/// Columns of a strip; the last strip of a matrix is padded.
+pub(crate) const STRIP: usize = 8;
+/// Rows of a register tile.
+const TILE: usize = 4;
+
+/// `out[row] += a[row] · strip` for `rows` rows and the first `columns` columns, with `strip: [depth, 8]`. An element is
+/// summed in the order of the depth, however many rows there are and however many calls the depth is cut into.
+///
+/// # Panics
+/// If a slice is too short for that: a defect of the caller, whatever the input.
+pub(super) fn add_strip(a: Rows, strip: &[f32], [rows, columns]: [usize; 2], out: &mut RowsMut) {
+    let stride = out.stride;
+    for row in (0..rows).step_by(TILE) {
+        let a = Rows { data: &a.data[row * a.stride..], stride: a.stride };
+        let height = TILE.min(rows - row);
+        let out = &mut out.data[row * stride..];
+        if columns >= STRIP {
+            add_tile(a, strip, height, out, stride);
+        } else {
+            add_edge(a, strip, [height, columns], out, stride);
+        }
+    }
+}
+
+/// The same of at most four rows and of fewer columns than a strip has: what the padding gives is not written.
+fn add_edge(a: Rows, strip: &[f32], [height, columns]: [usize; 2], out: &mut [f32], stride: usize) {
+    let mut edge = [0.0; TILE * STRIP];
+    for (line, out) in edge.chunks_exact_mut(STRIP).zip(out.chunks(stride)).take(height) {
+        line[..columns].copy_from_slice(&out[..columns]);
+    }
+    add_tile(a, strip, height, &mut edge, STRIP);
+    for (line, out) in edge.chunks_exact(STRIP).zip(out.chunks_mut(stride)).take(height) {
+        out[..columns].copy_from_slice(&line[..columns]);
+    }
+}
+
+fn add_tile(a: Rows, strip: &[f32], height: usize, out: &mut [f32], stride: usize) {
+    match height {
+        1 => add_rows::<1>(a, strip, out, stride),
+        2 => add_rows::<2>(a, strip, out, stride),
+        3 => add_rows::<3>(a, strip, out, stride),
+        _ => add_rows::<TILE>(a, strip, out, stride),
+    }
+}
+
+// Counted loops over `H`, so that they unroll and the sums stay in registers.
+#[allow(clippy::needless_range_loop)]
+#[inline(never)]
+fn add_rows<const H: usize>(a: Rows, strip: &[f32], out: &mut [f32], stride: usize) {
+    let depth = strip.len() / STRIP;
+    assert!(out.len() >= (H - 1) * stride + STRIP && a.data.len() >= (H - 1) * a.stride + depth);
+    let rows: [*const f32; H] = core::array::from_fn(|r| a.data[r * a.stride..].as_ptr());
+    let (strip, out) = (strip.as_ptr(), out.as_mut_ptr());
+    // SAFETY: every row holds `depth` values from its pointer on, the strip `depth × STRIP`, and every row of `out`
+    // holds `STRIP` (asserted above).
+    unsafe {
+        let mut sums = [[F32x4::splat(0.0); 2]; H];
+        for r in 0..H {
+            sums[r] = [F32x4::load(out.add(r * stride)), F32x4::load(out.add(r * stride + 4))];
+        }
+        for d in 0..depth {
+            let b = [F32x4::load(strip.add(d * STRIP)), F32x4::load(strip.add(d * STRIP + 4))];
+            for r in 0..H {
+                let a = F32x4::splat(*rows[r].add(d));
+                sums[r] = [a.mul_add(b[0], sums[r][0]), a.mul_add(b[1], sums[r][1])];
+            }
+        }
+        for r in 0..H {
+            sums[r][0].store(out.add(r * stride));
+            sums[r][1].store(out.add(r * stride + 4));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::{assert_close, random};
+
+    #[test]
+    fn add_strip_matches_the_naive_sums_and_writes_nothing_else() {
+        for (seed, [rows, depth, columns]) in
+            (1..).zip([[1, 1, 8], [3, 64, 8], [4, 33, 5], [7, 17, 8], [9, 40, 1], [16, 32, 3], [2, 0, 8]])
+        {
+            let (a, strip) = (random(seed, rows * (depth + 3)), random(seed + 50, depth * STRIP));
+            let before = random(seed + 100, rows * 11);
+            let mut out = before.clone();
+            let (a_rows, mut into) =
+                (Rows { data: &a, stride: depth + 3 }, RowsMut { data: &mut out, stride: 11 });
+            add_strip(a_rows, &strip, [rows, columns], &mut into);
+            let dot = |r: usize, c: usize| {
+                (0..depth).map(|d| a[r * (depth + 3) + d] * strip[d * STRIP + c]).sum::<f32>()
+            };
+            let expected: Vec<f32> = (0..rows * 11)
+                .map(|i| before[i] + if i % 11 < columns { dot(i / 11, i % 11) } else { 0.0 })
+                .collect();
+            assert_close(&out, &expected, 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_depth_in_parts_gives_the_same_bits() {
+        let (a, strip) = (random(1, 3 * 50), random(2, 50 * STRIP));
+        let sums = |cuts: &[usize]| {
+            let mut out = vec![0.0; 3 * STRIP];
+            for cut in cuts.windows(2) {
+                let rows = Rows { data: &a[cut[0]..], stride: 50 };
+                let mut into = RowsMut { data: &mut out, stride: STRIP };
+                add_strip(rows, &strip[cut[0] * STRIP..cut[1] * STRIP], [3, STRIP], &mut into);
+            }
+            out
+        };
+        assert_eq!(sums(&[0, 50]), sums(&[0, 7, 32, 33, 50]));
+    }
+}
