@@ -10,7 +10,7 @@ use super::{
     f32x4::F32x4,
     gemm_f32::{Rows, RowsMut},
     math_f32::{exp, map, tanh},
-    strip_f32::{STRIP, add_strip},
+    strip_f32::{STRIP, Strips, add_strips},
 };
 use crate::kernels::attention_cached_f32::Scores;
 
@@ -131,10 +131,11 @@ impl Group<'_> {
     fn score(&self, block: &Block, first: usize, scores: &mut RowsMut) {
         let (width, stride) = (self.layout.width, scores.stride);
         scores.data.fill(0.0);
-        let strips = self.keys[first * width..].chunks_exact(STRIP * width);
-        for (column, strip) in (0..stride).step_by(STRIP).zip(strips) {
+        for column in (0..stride).step_by(SPAN) {
+            let keys = &self.keys[(first + column) * width..];
+            let strips = Strips { data: keys, depth: width, stride: width * STRIP };
             let mut into = RowsMut { data: &mut scores.data[column..], stride };
-            add_strip(block.queries, strip, [block.count, STRIP], &mut into);
+            add_strips(block.queries, strips, [block.count, SPAN.min(stride - column)], &mut into);
         }
     }
 
@@ -146,11 +147,9 @@ impl Group<'_> {
         while from < positions.end {
             let to = positions.end.min((from / SPAN + 1) * SPAN);
             let weights = Rows { data: &weights.data[from - positions.start..], stride: weights.stride };
-            for (i, column) in (0..width).step_by(STRIP).enumerate() {
-                let strip = &self.values[self.layout.value(from, i)..][..(to - from) * STRIP];
-                let mut into = RowsMut { data: &mut out.data[column..], stride };
-                add_strip(weights, strip, [count, STRIP.min(width - column)], &mut into);
-            }
+            let values = &self.values[self.layout.value(from, 0)..];
+            let strips = Strips { data: values, depth: to - from, stride: SPAN * STRIP };
+            add_strips(weights, strips, [count, width], out);
             from = to;
         }
     }

@@ -10,71 +10,91 @@ pub(crate) const STRIP: usize = 8;
 /// Rows of a register tile.
 const TILE: usize = 4;
 
-/// `out[row] += a[row] · strip` for `rows` rows and the first `columns` columns, with `strip: [depth, 8]`. An element is
-/// summed in the order of the depth, however many rows there are and however many calls the depth is cut into.
+/// Strips that follow each other.
+#[derive(Clone, Copy)]
+pub(super) struct Strips<'a> {
+    /// From the first strip's first row on.
+    pub(super) data: &'a [f32],
+    /// Rows of a strip that count.
+    pub(super) depth: usize,
+    /// From one strip to the next: at least eight times the depth.
+    pub(super) stride: usize,
+}
+
+/// `out[row] += a[row] · strips` for `rows` rows and the first `columns` columns of the strips. An element is summed in
+/// the order of the depth, however many rows there are and however many calls the depth is cut into.
 ///
 /// # Panics
 /// If a slice is too short for that: a defect of the caller, whatever the input.
-pub(super) fn add_strip(a: Rows, strip: &[f32], [rows, columns]: [usize; 2], out: &mut RowsMut) {
+pub(super) fn add_strips(a: Rows, strips: Strips, [rows, columns]: [usize; 2], out: &mut RowsMut) {
     let stride = out.stride;
     for row in (0..rows).step_by(TILE) {
         let a = Rows { data: &a.data[row * a.stride..], stride: a.stride };
         let height = TILE.min(rows - row);
         let out = &mut out.data[row * stride..];
-        if columns >= STRIP {
-            add_tile(a, strip, height, out, stride);
-        } else {
-            add_edge(a, strip, [height, columns], out, stride);
+        let whole = columns / STRIP;
+        if whole > 0 {
+            add_tile(a, strips, [height, whole], out, stride);
+        }
+        if columns > whole * STRIP {
+            let edge = Strips { data: &strips.data[whole * strips.stride..], ..strips };
+            add_edge(a, edge, [height, columns % STRIP], &mut out[whole * STRIP..], stride);
         }
     }
 }
 
 /// The same of at most four rows and of fewer columns than a strip has: what the padding gives is not written.
-fn add_edge(a: Rows, strip: &[f32], [height, columns]: [usize; 2], out: &mut [f32], stride: usize) {
+fn add_edge(a: Rows, strip: Strips, [height, columns]: [usize; 2], out: &mut [f32], stride: usize) {
     let mut edge = [0.0; TILE * STRIP];
     for (line, out) in edge.chunks_exact_mut(STRIP).zip(out.chunks(stride)).take(height) {
         line[..columns].copy_from_slice(&out[..columns]);
     }
-    add_tile(a, strip, height, &mut edge, STRIP);
+    add_tile(a, strip, [height, 1], &mut edge, STRIP);
     for (line, out) in edge.chunks_exact(STRIP).zip(out.chunks_mut(stride)).take(height) {
         out[..columns].copy_from_slice(&line[..columns]);
     }
 }
 
-fn add_tile(a: Rows, strip: &[f32], height: usize, out: &mut [f32], stride: usize) {
+fn add_tile(a: Rows, strips: Strips, [height, count]: [usize; 2], out: &mut [f32], stride: usize) {
     match height {
-        1 => add_rows::<1>(a, strip, out, stride),
-        2 => add_rows::<2>(a, strip, out, stride),
-        3 => add_rows::<3>(a, strip, out, stride),
-        _ => add_rows::<TILE>(a, strip, out, stride),
+        1 => add_rows::<1>(a, strips, count, out, stride),
+        2 => add_rows::<2>(a, strips, count, out, stride),
+        3 => add_rows::<3>(a, strips, count, out, stride),
+        _ => add_rows::<TILE>(a, strips, count, out, stride),
     }
 }
 
+/// The same of `H` rows and of `count` whole strips, of which there is one at least.
 // Counted loops over `H`, so that they unroll and the sums stay in registers.
 #[allow(clippy::needless_range_loop)]
 #[inline(never)]
-fn add_rows<const H: usize>(a: Rows, strip: &[f32], out: &mut [f32], stride: usize) {
-    let depth = strip.len() / STRIP;
-    assert!(out.len() >= (H - 1) * stride + STRIP && a.data.len() >= (H - 1) * a.stride + depth);
+fn add_rows<const H: usize>(a: Rows, strips: Strips, count: usize, out: &mut [f32], stride: usize) {
+    let depth = strips.depth;
+    assert!(count > 0 && strips.data.len() >= (count - 1) * strips.stride + depth * STRIP);
+    assert!(out.len() >= (H - 1) * stride + count * STRIP);
+    assert!(a.data.len() >= (H - 1) * a.stride + depth);
     let rows: [*const f32; H] = core::array::from_fn(|r| a.data[r * a.stride..].as_ptr());
-    let (strip, out) = (strip.as_ptr(), out.as_mut_ptr());
-    // SAFETY: every row holds `depth` values from its pointer on, the strip `depth × STRIP`, and every row of `out`
-    // holds `STRIP` (asserted above).
-    unsafe {
-        let mut sums = [[F32x4::splat(0.0); 2]; H];
-        for r in 0..H {
-            sums[r] = [F32x4::load(out.add(r * stride)), F32x4::load(out.add(r * stride + 4))];
-        }
-        for d in 0..depth {
-            let b = [F32x4::load(strip.add(d * STRIP)), F32x4::load(strip.add(d * STRIP + 4))];
+    for i in 0..count {
+        // SAFETY: every row holds `depth` values from its pointer on, every strip `depth × STRIP`, and every row of
+        // `out` holds `count × STRIP` (asserted above).
+        unsafe {
+            let strip = strips.data.as_ptr().add(i * strips.stride);
+            let out = out.as_mut_ptr().add(i * STRIP);
+            let mut sums = [[F32x4::splat(0.0); 2]; H];
             for r in 0..H {
-                let a = F32x4::splat(*rows[r].add(d));
-                sums[r] = [a.mul_add(b[0], sums[r][0]), a.mul_add(b[1], sums[r][1])];
+                sums[r] = [F32x4::load(out.add(r * stride)), F32x4::load(out.add(r * stride + 4))];
             }
-        }
-        for r in 0..H {
-            sums[r][0].store(out.add(r * stride));
-            sums[r][1].store(out.add(r * stride + 4));
+            for d in 0..depth {
+                let b = [F32x4::load(strip.add(d * STRIP)), F32x4::load(strip.add(d * STRIP + 4))];
+                for r in 0..H {
+                    let a = F32x4::splat(*rows[r].add(d));
+                    sums[r] = [a.mul_add(b[0], sums[r][0]), a.mul_add(b[1], sums[r][1])];
+                }
+            }
+            for r in 0..H {
+                sums[r][0].store(out.add(r * stride));
+                sums[r][1].store(out.add(r * stride + 4));
+            }
         }
     }
 }
@@ -85,21 +105,20 @@ mod tests {
     use crate::kernels::testing::{assert_close, random};
 
     #[test]
-    fn add_strip_matches_the_naive_sums_and_writes_nothing_else() {
-        for (seed, [rows, depth, columns]) in
-            (1..).zip([[1, 1, 8], [3, 64, 8], [4, 33, 5], [7, 17, 8], [9, 40, 1], [16, 32, 3], [2, 0, 8]])
-        {
-            let (a, strip) = (random(seed, rows * (depth + 3)), random(seed + 50, depth * STRIP));
-            let before = random(seed + 100, rows * 11);
+    fn add_strips_matches_the_naive_sums_and_writes_nothing_else() {
+        let shapes = [[1, 1, 8], [3, 64, 8], [4, 33, 5], [7, 17, 24], [9, 40, 1], [16, 32, 19], [2, 0, 16]];
+        for (seed, [rows, depth, columns]) in (1..).zip(shapes) {
+            let (wide, apart, stride) = (depth + 3, depth * STRIP + 5, columns + 2);
+            let (a, strips) = (random(seed, rows * wide), random(seed + 50, columns.div_ceil(STRIP) * apart));
+            let before = random(seed + 100, rows * stride);
             let mut out = before.clone();
-            let (a_rows, mut into) =
-                (Rows { data: &a, stride: depth + 3 }, RowsMut { data: &mut out, stride: 11 });
-            add_strip(a_rows, &strip, [rows, columns], &mut into);
-            let dot = |r: usize, c: usize| {
-                (0..depth).map(|d| a[r * (depth + 3) + d] * strip[d * STRIP + c]).sum::<f32>()
-            };
-            let expected: Vec<f32> = (0..rows * 11)
-                .map(|i| before[i] + if i % 11 < columns { dot(i / 11, i % 11) } else { 0.0 })
+            let (a_rows, mut into) = (Rows { data: &a, stride: wide }, RowsMut { data: &mut out, stride });
+            let all = Strips { data: &strips, depth, stride: apart };
+            add_strips(a_rows, all, [rows, columns], &mut into);
+            let element = |d: usize, c: usize| strips[c / STRIP * apart + d * STRIP + c % STRIP];
+            let dot = |r: usize, c: usize| (0..depth).map(|d| a[r * wide + d] * element(d, c)).sum::<f32>();
+            let expected: Vec<f32> = (0..rows * stride)
+                .map(|i| before[i] + if i % stride < columns { dot(i / stride, i % stride) } else { 0.0 })
                 .collect();
             assert_close(&out, &expected, 1e-5);
         }
@@ -113,7 +132,8 @@ mod tests {
             for cut in cuts.windows(2) {
                 let rows = Rows { data: &a[cut[0]..], stride: 50 };
                 let mut into = RowsMut { data: &mut out, stride: STRIP };
-                add_strip(rows, &strip[cut[0] * STRIP..cut[1] * STRIP], [3, STRIP], &mut into);
+                let (data, depth) = (&strip[cut[0] * STRIP..], cut[1] - cut[0]);
+                add_strips(rows, Strips { data, depth, stride: depth * STRIP }, [3, STRIP], &mut into);
             }
             out
         };
