@@ -10,12 +10,15 @@ mod tile;
 mod unpack;
 mod unpack_bytes;
 
+use core::ops::Range;
+
 use self::{
-    activations::{Activations, PANEL},
+    activations::{Activations, Form, PANEL},
     dots::{Bytes, Dots, Words},
     kind::{Kind, Quants},
     tile::{Sums, Unpacked, multiply_panel, multiply_row},
 };
+use super::gemm_f32::RowsMut;
 use crate::kernels::linear_q::layout::{Format, PAIR, TILE};
 
 /// The most activations that are multiplied with all of the weight at a time, so that they stay in the second-level
@@ -85,63 +88,101 @@ macro_rules! with_kind {
     };
 }
 
-/// `y[rows, out] = x · Wᵀ` for `x: [rows, in]`, the rows of `x` rounded to eight bits.
-pub(crate) fn multiply(x: &[f32], weight: &Weight, y: &mut [f32]) {
-    if BYTES { multiply_by::<Bytes>(x, weight, y) } else { multiply_by::<Words>(x, weight, y) }
+/// Rows that weights are multiplied with. They are rounded to eight bits once for all weights of a kind.
+pub(crate) struct Input<'a> {
+    x: &'a [f32],
+    columns: usize,
+    /// One for each way of rounding that was needed so far.
+    rounded: Vec<Activations>,
 }
 
-/// The same in words and in bytes, whichever of the two [`multiply`] takes.
-pub(crate) fn multiply_both_ways(x: &[f32], weight: &Weight, rows: usize) -> [Vec<f32>; 2] {
-    let mut ys = [vec![0.0; rows * weight.shape[0]], vec![0.0; rows * weight.shape[0]]];
-    multiply_by::<Words>(x, weight, &mut ys[0]);
-    multiply_by::<Bytes>(x, weight, &mut ys[1]);
-    ys
-}
+impl<'a> Input<'a> {
+    /// `x: [rows, columns]`
+    pub(crate) fn new(x: &'a [f32], columns: usize) -> Self {
+        Self { x, columns, rounded: Vec::new() }
+    }
 
-fn multiply_by<S: Dots>(x: &[f32], weight: &Weight, y: &mut [f32]) {
-    with_kind!(weight.format, K => multiply_kind::<S, K>(x, weight, y));
-}
-
-fn multiply_kind<S: Dots, K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
-    let [out, columns] = weight.shape;
-    let rows = (CACHED / columns).max(1).next_multiple_of(PANEL);
-    for (x, y) in x.chunks(rows * columns).zip(y.chunks_mut(rows * out)) {
-        let activations = Activations::new(x, columns, S::form(K::SIGNED), K::GROUP, K::OFFSET);
-        if x.len() > columns {
-            multiply_panels::<S, K>(&activations, weight, y);
+    /// `into[rows, out] = x · Wᵀ`.
+    pub(crate) fn multiply(&mut self, weight: &Weight, into: &mut RowsMut) {
+        if BYTES {
+            self.multiply_by::<Bytes>(weight, into);
         } else {
-            multiply_single::<S, K>(&activations, weight, y);
+            self.multiply_by::<Words>(weight, into);
         }
+    }
+
+    fn multiply_by<S: Dots>(&mut self, weight: &Weight, into: &mut RowsMut) {
+        with_kind!(weight.format, K => {
+            let activations = self.rounded(S::form(K::SIGNED), K::GROUP, K::OFFSET);
+            multiply_kind::<S, K>(activations, weight, into);
+        });
+    }
+
+    fn rounded(&mut self, form: Form, group: usize, offset: i32) -> &Activations {
+        let place = self.rounded.iter().position(|activations| activations.are_for(form, group, offset));
+        let place = place.unwrap_or_else(|| {
+            self.rounded.push(Activations::new(self.x, self.columns, form, group, offset));
+            self.rounded.len() - 1
+        });
+        &self.rounded[place]
     }
 }
 
-fn multiply_single<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
-    for (_, _, row) in activations.panels() {
+/// `x · Wᵀ` in words and in bytes, whichever of the two [`Input::multiply`] takes.
+pub(crate) fn multiply_both_ways(x: &[f32], weight: &Weight, rows: usize) -> [Vec<f32>; 2] {
+    let [out, columns] = weight.shape;
+    let mut ys = [vec![0.0; rows * out], vec![0.0; rows * out]];
+    let mut input = Input::new(x, columns);
+    input.multiply_by::<Words>(weight, &mut RowsMut { data: &mut ys[0], stride: out });
+    input.multiply_by::<Bytes>(weight, &mut RowsMut { data: &mut ys[1], stride: out });
+    ys
+}
+
+fn multiply_kind<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, into: &mut RowsMut) {
+    if activations.rows() == 1 {
+        return multiply_single::<S, K>(activations, weight, into);
+    }
+    let rows = (CACHED / weight.shape[1]).max(1).next_multiple_of(PANEL);
+    for first in (0..activations.rows()).step_by(rows) {
+        multiply_panels::<S, K>(activations, first..first + rows, weight, into);
+    }
+}
+
+fn multiply_single<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, into: &mut RowsMut) {
+    let y = &mut into.data[..weight.shape[0]];
+    for (_, _, row) in activations.panels(0..1) {
         for (records, y) in weight.pairs().zip(y.chunks_mut(ROWS)) {
             write(multiply_row::<S, K>(records, row), y);
         }
     }
 }
 
-fn multiply_panels<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, y: &mut [f32]) {
+fn multiply_panels<S: Dots, K: Kind>(
+    activations: &Activations,
+    rows: Range<usize>,
+    weight: &Weight,
+    into: &mut RowsMut,
+) {
     let mut tiles = Unpacked::new::<S, K>(weight.shape[1]);
-    for (pair, records) in weight.pairs().enumerate() {
+    for (records, first) in weight.pairs().zip((0..weight.shape[0]).step_by(ROWS)) {
         tiles.fill::<S, K>(records);
-        let into = Columns { y, out: weight.shape[0], first: pair * ROWS };
+        let count = ROWS.min(weight.shape[0] - first);
+        let into = Columns { y: &mut into.data[first..], stride: into.stride, count };
         match (K::MINS, K::SIGNED) {
-            (true, _) => multiply_tiles::<S, true, false>(activations, &tiles, into),
-            (false, false) => multiply_tiles::<S, false, false>(activations, &tiles, into),
-            (false, true) => multiply_tiles::<S, false, true>(activations, &tiles, into),
+            (true, _) => multiply_tiles::<S, true, false>(activations, rows.clone(), &tiles, into),
+            (false, false) => multiply_tiles::<S, false, false>(activations, rows.clone(), &tiles, into),
+            (false, true) => multiply_tiles::<S, false, true>(activations, rows.clone(), &tiles, into),
         }
     }
 }
 
 fn multiply_tiles<S: Dots, const MINS: bool, const SIGNED: bool>(
     activations: &Activations,
+    rows: Range<usize>,
     tiles: &Unpacked,
     mut into: Columns,
 ) {
-    for (row, count, panel) in activations.panels() {
+    for (row, count, panel) in activations.panels(rows) {
         match count {
             1 => into.store(row, multiply_panel::<S, MINS, SIGNED, 1>(tiles, panel)),
             2 => into.store(row, multiply_panel::<S, MINS, SIGNED, 2>(tiles, panel)),
@@ -151,18 +192,20 @@ fn multiply_tiles<S: Dots, const MINS: bool, const SIGNED: bool>(
     }
 }
 
-/// Up to eight columns of `y: [rows, out]`, from `first` on.
+/// Up to eight columns of rows that are `stride` elements apart.
 struct Columns<'a> {
+    /// From the first of the columns on.
     y: &'a mut [f32],
-    out: usize,
-    first: usize,
+    stride: usize,
+    count: usize,
 }
 
 impl Columns<'_> {
     /// Writes the sums of consecutive rows.
     fn store<const T: usize>(&mut self, row: usize, sums: [Sums; T]) {
-        let rows = self.y.chunks_exact_mut(self.out).skip(row);
-        rows.zip(sums).for_each(|(y, sums)| write(sums, &mut y[self.first..]));
+        for (row, sums) in (row..).zip(sums) {
+            write(sums, &mut self.y[row * self.stride..][..self.count]);
+        }
     }
 }
 

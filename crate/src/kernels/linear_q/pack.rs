@@ -3,8 +3,9 @@
 use burn::tensor::Device;
 
 use super::{
+    Piece,
     layout::{BLOCK, Format, Order, PAIR, STEP, STEPS, TILE},
-    quantised::Quantised,
+    records::Records,
 };
 use crate::{
     Error, ErrorCode, Result,
@@ -24,6 +25,14 @@ pub(super) struct Packer {
     columns: usize,
     /// One block of each row of a tile.
     tile: [Block; TILE],
+}
+
+/// Rows whose parts lie apart; one word at least of each.
+#[cfg(any(test, feature = "gpu"))]
+pub(super) struct Apart {
+    pub(super) planes: Vec<i32>,
+    pub(super) scales: Vec<f32>,
+    pub(super) groups: Vec<i32>,
 }
 
 /// What a tile is packed into.
@@ -70,20 +79,25 @@ impl Packer {
     /// Packs the next `count` rows; the last tile is filled up with zeros.
     ///
     /// # Errors
-    /// `out-of-memory`, or what reading the rows gives.
-    pub(super) fn pack(
-        &mut self,
-        rows: &mut TensorRows<'_>,
-        count: usize,
-        device: &Device,
-    ) -> Result<Quantised> {
-        match self.order {
-            Order::Interleaved => self.pack_records(rows, count, device),
-            Order::Rows => self.pack_apart(rows, count, device),
+    /// `out-of-memory`, or what reading the rows gives; `internal` for a device that this build does not have.
+    pub(super) fn pack(&mut self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Piece> {
+        if on_cpu(device) {
+            return Ok(Piece::Records(self.pack_records(rows, count)?));
         }
+        #[cfg(feature = "gpu")]
+        return Ok(Piece::Quantised(super::quantised::Quantised::new(
+            self.pack_apart(rows, count)?,
+            self.format,
+            count,
+            device,
+        )));
+        #[cfg(not(feature = "gpu"))]
+        Err(Error::new(ErrorCode::Internal, "This build packs weights for the CPU alone."))
     }
 
-    fn pack_apart(&mut self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Quantised> {
+    /// The same for a device that reads the parts of the layout apart.
+    #[cfg(any(test, feature = "gpu"))]
+    pub(super) fn pack_apart(&mut self, rows: &mut TensorRows<'_>, count: usize) -> Result<Apart> {
         let (tiles, [planes, scales, groups]) = (count.div_ceil(TILE), self.sizes());
         let mut all_planes: Vec<i32> = try_zeros(tiles * planes / 4)?;
         let mut all_scales: Vec<f32> = try_zeros(tiles * scales)?;
@@ -99,15 +113,11 @@ impl Packer {
             };
             self.pack_tile(&bytes, parts);
         }
-        Ok(Quantised::new(all_planes, all_scales, all_groups, self.format, count, device))
+        Ok(Apart { planes: all_planes, scales: all_scales, groups: all_groups })
     }
 
-    fn pack_records(
-        &mut self,
-        rows: &mut TensorRows<'_>,
-        count: usize,
-        device: &Device,
-    ) -> Result<Quantised> {
+    /// The same for the CPU.
+    pub(super) fn pack_records(&mut self, rows: &mut TensorRows<'_>, count: usize) -> Result<Records> {
         let ([planes, scales, groups], size) = (self.sizes(), self.format.pair_bytes(self.columns));
         let mut all: Vec<i32> = try_zeros(count.div_ceil(PAIR * TILE) * size / 4)?;
         let records: &mut [u8] = bytemuck::cast_slice_mut(&mut all);
@@ -122,7 +132,7 @@ impl Packer {
             let pair = &mut records[first / (PAIR * TILE) * size..][..size];
             self.weave(pair, first / TILE % PAIR, &planes, &scales, &groups);
         }
-        Ok(Quantised::new(all, vec![0.0], vec![0], self.format, count, device))
+        Ok(Records::new(all, self.format, count))
     }
 
     /// Puts what was packed of a tile into the records of its pair, whose first or second it is.

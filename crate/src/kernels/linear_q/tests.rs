@@ -7,9 +7,9 @@ mod gpu;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
-    PackedWeight, Piece,
+    PackedWeight, Piece, gated_linear_q,
     layout::{BLOCK, Format, Order, PAIR, STEP, STEPS, TILE},
-    linear_q, multiplies_exactly,
+    linear_q, linear_q_each, multiplies_exactly,
     pack::Packer,
     rows_q,
 };
@@ -21,7 +21,8 @@ use crate::{
         dequantise::Decoder,
     },
     kernels::{
-        cpu::{self, linear_q::multiply_both_ways},
+        cpu::linear_q::multiply_both_ways,
+        gated_f32::{Gate, gated_f32},
         testing::{assert_close, random, random_tensor, values},
     },
 };
@@ -173,6 +174,39 @@ fn one_row_and_many_give_the_same_bits() {
     }
 }
 
+/// Of weights of the same and of different types, in one piece and in several.
+#[test]
+fn products_of_the_same_rows_are_those_of_each_weight() {
+    let device = Device::flex();
+    let mut weights: Vec<_> = (0..).zip(BLOCKS).map(|(i, kind)| Stored::blocks(i, kind, [11, 512])).collect();
+    weights.push(Stored::blocks(50, BLOCKS[1], [29, 512]));
+    weights.push(Stored::blocks(51, BLOCKS[1], [11, 512]));
+    weights.push(Stored::dense(52, Dtype::F16, [11, 512]));
+    let packed: Vec<_> = weights
+        .iter()
+        .zip([usize::MAX, 1].into_iter().cycle())
+        .map(|(stored, limit)| PackedWeight::pack_pieces(&mut stored.rows(), limit, &device).unwrap())
+        .collect();
+    for (i, first) in packed.iter().enumerate() {
+        for rows in [1, 5] {
+            let x: Tensor<2> = random_tensor(7, [rows, 512]);
+            let three = [first, &packed[(i + 1) % packed.len()], &packed[1]];
+            let together = linear_q_each(x.clone(), three);
+            for (weight, found) in three.into_iter().zip(together) {
+                assert_eq!(found.dims(), [rows, weight.shape[0]]);
+                assert_eq!(values(found), values(linear_q(x.clone(), weight)), "{} first", weights[i].dtype);
+            }
+            for by in [Gate::Silu, Gate::GeluTanh] {
+                let (gate, up) = (linear_q(x.clone(), first), linear_q(x.clone(), &packed[11]));
+                if gate.dims() == up.dims() {
+                    let found = values(gated_linear_q(x.clone(), first, &packed[11], by));
+                    assert_eq!(found, values(gated_f32(gate, up, by)));
+                }
+            }
+        }
+    }
+}
+
 /// Whichever way this machine takes.
 #[test]
 fn words_and_bytes_give_the_same_bits() {
@@ -180,10 +214,8 @@ fn words_and_bytes_give_the_same_bits() {
         let [out, columns] = stored.shape;
         let blocks = BlockFormat::of(stored.dtype).unwrap();
         let mut packer = Packer::new(blocks, columns, &Device::flex()).unwrap();
-        let piece = packer.pack(&mut stored.rows(), out, &Device::flex()).unwrap();
-        let records: Vec<i32> = piece.planes.into_data().try_to_vec().unwrap();
-        let records = bytemuck::cast_slice(&records);
-        let weight = cpu::linear_q::Weight { records, format: Format::of(&blocks), shape: stored.shape };
+        let records = packer.pack_records(&mut stored.rows(), out).unwrap();
+        let weight = records.weight(columns);
         for rows in [1, 2, 3, 9] {
             let [words, bytes] = multiply_both_ways(&random(seed, rows * columns), &weight, rows);
             assert_eq!(words, bytes, "{} {:?}, {rows} rows", stored.dtype, stored.shape);
@@ -302,9 +334,19 @@ fn quants_lie_as_documented_in_both_orders() {
         let format = Format::of(&blocks);
         for order in [Order::Rows, Order::Interleaved] {
             let mut packer = Packer::in_order(blocks, columns, order).unwrap();
-            let piece = packer.pack(&mut stored.rows(), out, &Device::flex()).unwrap();
-            let words: Vec<i32> = piece.planes.into_data().try_to_vec().unwrap();
-            let bytes: &[u8] = bytemuck::cast_slice(&words);
+            let bytes: Vec<u8> = match order {
+                Order::Rows => {
+                    let apart = packer.pack_apart(&mut stored.rows(), out).unwrap();
+                    let tiles = out.div_ceil(TILE);
+                    assert_eq!(apart.scales.len(), tiles * format.tile_scales(columns));
+                    assert_eq!(apart.groups.len(), (tiles * format.tile_groups(columns) / 4).max(1));
+                    bytemuck::cast_slice(&apart.planes).to_vec()
+                }
+                Order::Interleaved => {
+                    let records = packer.pack_records(&mut stored.rows(), out).unwrap();
+                    records.weight(columns).records.to_vec()
+                }
+            };
             let place = |tile: usize, b: usize, plane: usize, i: usize| match order {
                 Order::Rows => (tile * columns / BLOCK + b) * format.block_bytes() + plane * STEP + i,
                 Order::Interleaved => {
@@ -347,5 +389,5 @@ fn what_cannot_be_packed_is_a_typed_error() {
     assert_eq!(pack(Dtype::F32, [3, 0], 0).code, ErrorCode::TensorShape);
     let whole = Stored::blocks(1, BLOCKS[0], [4, 32]).pack();
     assert_eq!(whole.shape, [4, 32]);
-    assert!(matches!(whole.pieces[..], [Piece::Quantised(_)]));
+    assert!(matches!(whole.pieces[..], [Piece::Records(_)]));
 }
