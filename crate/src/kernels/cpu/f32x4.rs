@@ -8,8 +8,9 @@ mod lanes {
     use core::arch::wasm32::{
         f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_ge, f32x4_mul,
         f32x4_nearest, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i16x8_extend_low_i8x16, i32x4_add,
-        i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_max, i32x4_shl,
-        i32x4_splat, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_or, v128_store,
+        i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_load_extend_i16x4,
+        i32x4_max, i32x4_shl, i32x4_splat, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load,
+        v128_or, v128_store,
     };
 
     /// Four f32 lanes.
@@ -112,6 +113,17 @@ mod lanes {
         pub(crate) fn from_i8(bytes: [i8; 4]) -> Self {
             let word = i32x4_splat(i32::from_le_bytes(bytes.map(i8::cast_unsigned)));
             Self(f32x4_convert_i32x4(i32x4_extend_low_i16x8(i16x8_extend_low_i8x16(word))))
+        }
+
+        /// Four numbers of IEEE 754 binary16, none of which is infinite or NaN.
+        #[inline(always)]
+        pub(crate) fn from_finite_f16(halves: [u16; 4]) -> Self {
+            // SAFETY: there are eight bytes.
+            let signed = unsafe { i32x4_load_extend_i16x4(halves.as_ptr().cast()) };
+            // Three copies of the sign are in the way. The exponent is rebased by a multiplication, which also makes
+            // subnormals normal.
+            let shifted = v128_and(i32x4_shl(signed, 13), i32x4_splat(0x8fff_ffff_u32.cast_signed()));
+            Self(f32x4_mul(shifted, f32x4_splat(f32::from_bits(0x7780_0000))))
         }
 
         /// Eight numbers of IEEE 754 binary16.
@@ -247,6 +259,12 @@ mod lanes {
             Self(bytes.map(f32::from))
         }
 
+        /// Four numbers of IEEE 754 binary16, none of which is infinite or NaN.
+        #[inline(always)]
+        pub(crate) fn from_finite_f16(halves: [u16; 4]) -> Self {
+            Self(halves.map(|half| f16::from_bits(half).to_f32()))
+        }
+
         /// Eight numbers of IEEE 754 binary16.
         #[inline(always)]
         pub(crate) fn from_f16(halves: &[u16; 8]) -> [Self; 2] {
@@ -300,6 +318,13 @@ mod tests {
                 }
             };
             same(F32x4::from_f16(&halves), halves.map(|h| f16::from_bits(h).to_f32()));
+            for four in halves.as_chunks::<4>().0 {
+                let exact = four.map(|half| f16::from_bits(half).to_f32());
+                let found = F32x4::from_finite_f16(*four).to_array();
+                if exact.iter().all(|half| half.is_finite()) {
+                    assert_eq!(found.map(f32::to_bits), exact.map(f32::to_bits));
+                }
+            }
             same(F32x4::from_bf16(&halves), halves.map(|h| bf16::from_bits(h).to_f32()));
         }
     }

@@ -104,7 +104,7 @@ fn multiply<const N: usize>(x: FlexTensor, weights: [&PackedWeight; N]) -> ([Vec
         for (piece, first) in weight.pieces.iter().zip((0..out).step_by(weight.piece_rows)) {
             let Piece::Records(records) = piece else { continue };
             let mut into = RowsMut { data: &mut y[first..], stride: out };
-            input.multiply(&records.weight(columns), &mut into);
+            records.multiply(&mut input, [rows, columns], &mut into);
         }
         y
     });

@@ -65,7 +65,7 @@ impl Packer {
     pub(super) fn tile(&self) -> (usize, usize) {
         match self.order {
             Order::Interleaved => (self.format.pair_bytes(self.columns), PAIR * TILE),
-            Order::Rows => (self.format.pair_bytes(self.columns) / PAIR, TILE),
+            Order::Rows => (self.format.tile_bytes(self.columns, 4), TILE),
         }
     }
 
@@ -122,17 +122,18 @@ impl Packer {
         let mut all: Vec<i32> = try_zeros(count.div_ceil(PAIR * TILE) * size / 4)?;
         let records: &mut [u8] = bytemuck::cast_slice_mut(&mut all);
         let (mut planes, mut scales, mut groups) = (vec![0; planes], vec![0.0; scales], vec![0; groups]);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut sound) = (Vec::new(), true);
         for first in (0..count).step_by(TILE) {
             bytes.clear();
             rows.next(TILE.min(count - first), &mut bytes)?;
             planes.fill(0);
             let parts = Parts { planes: &mut planes, scales: &mut scales, groups: &mut groups };
             self.pack_tile(&bytes, parts);
+            sound &= scales.iter().all(|scale| scale.is_finite());
             let pair = &mut records[first / (PAIR * TILE) * size..][..size];
             self.weave(pair, first / TILE % PAIR, &planes, &scales, &groups);
         }
-        Ok(Records::new(all, self.format, count))
+        Ok(Records::new(all, self.format, count, sound))
     }
 
     /// Puts what was packed of a tile into the records of its pair, whose first or second it is.
@@ -140,8 +141,12 @@ impl Packer {
         let Self { format, columns, .. } = self;
         let count = columns / format.record_columns();
         let records = records.chunks_exact_mut(format.pair_bytes(*columns) / count);
-        let (scales, groups): (&[u8], &[u8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(groups));
-        let [planes_of, scales_of, groups_of] = [planes, scales, groups].map(|part| part.len() / count);
+        let scales: Vec<u8> = match format.grouped {
+            true => bytemuck::cast_slice(scales).to_vec(),
+            false => scales.iter().flat_map(|scale| half::f16::from_f32(*scale).to_le_bytes()).collect(),
+        };
+        let groups: &[u8] = bytemuck::cast_slice(groups);
+        let [planes_of, scales_of, groups_of] = [planes, &scales, groups].map(|part| part.len() / count);
         for (i, record) in records.enumerate() {
             let (into, rest) = record.split_at_mut(planes_of * PAIR);
             let (into_scales, into_groups) = rest.split_at_mut(scales_of * PAIR);

@@ -119,10 +119,11 @@ fn rounded(block: &[f32]) -> (f32, Vec<f64>) {
 /// file, and what is packed is most of it.
 #[test]
 fn packed_weights_take_little_more_than_the_file() {
-    let expected = [1111, 1200, 1091, 1167, 1059, 1238, 1055, 1056, 1045, 1010];
-    for ((dtype, _), expected) in BLOCKS.into_iter().zip(expected) {
+    let apart = [1111, 1200, 1091, 1167, 1059, 1238, 1055, 1056, 1045, 1010];
+    let records = [1000, 1000, 1000, 1000, 1000, 1238, 1055, 1056, 1045, 1010];
+    for (i, (dtype, _)) in BLOCKS.into_iter().enumerate() {
         let format = BlockFormat::of(dtype).unwrap();
-        for order in [Order::Rows, Order::Interleaved] {
+        for (order, expected) in [(Order::Rows, apart[i]), (Order::Interleaved, records[i])] {
             for columns in [256, 2048] {
                 let (bytes, rows) = Packer::in_order(format, columns, order).unwrap().tile();
                 let stored = rows * columns / format.elements * format.bytes;
@@ -307,6 +308,24 @@ fn activations_at_the_ends_of_their_range() {
     for place in 0..64 {
         let spoiled = (0..64).map(|i| if i == place { -f32::NAN } else { 3.0 }).collect();
         assert!(values(linear_q(row(spoiled), &weight)).iter().all(|y| y.is_nan()), "NaN at {place}");
+    }
+}
+
+/// Wherever in the weight the scale is, and in any of its pieces.
+#[test]
+fn a_scale_that_is_no_number_makes_products_and_rows_nan() {
+    for (i, kind) in BLOCKS.into_iter().enumerate() {
+        for spoiled in [half::f16::INFINITY, half::f16::NEG_INFINITY, half::f16::NAN] {
+            let mut stored = Stored::blocks(i as u64, kind, [9, 512]);
+            let last = stored.bytes.len() - BlockFormat::of(kind.0).unwrap().bytes + kind.1[0];
+            stored.bytes[last..last + 2].copy_from_slice(&spoiled.to_le_bytes());
+            let weight = PackedWeight::pack_pieces(&mut stored.rows(), 1, &Device::flex()).unwrap();
+            for rows in [1, 3] {
+                let found = values(linear_q(random_tensor(3, [rows, 512]), &weight));
+                assert!(found.chunks(9).all(|row| row[8].is_nan() && row[0].is_finite()), "{}", kind.0);
+            }
+            assert!(values(rows_q(&[8], &weight)).iter().all(|value| value.is_nan()), "{}", kind.0);
+        }
     }
 }
 
