@@ -1,4 +1,4 @@
-//! The backend extension of quantised weights, and its CPU kernels.
+//! The backend extensions of packed weights, and their CPU kernels.
 
 use burn::{
     backend::{
@@ -9,6 +9,8 @@ use burn::{
 };
 use burn_flex::FlexTensor;
 
+#[cfg(feature = "gpu")]
+use super::layout::Format;
 use super::{PackedWeight, Piece, dense::Width};
 use crate::kernels::{
     cpu::{
