@@ -118,9 +118,6 @@ mod tests {
             assert!((at(exp, x) / exact - 1.0).abs() < 2.4e-7, "exp({x})");
         }
         assert!(at(exp, f32::NEG_INFINITY) < 2e-38);
-        for payload in 1..1000 {
-            assert!(at(exp, f32::from_bits(f32::INFINITY.to_bits() + payload)).is_nan());
-        }
     }
 
     #[test]
