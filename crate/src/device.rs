@@ -112,5 +112,5 @@ fn note(fault: &Fault, error: Error) {
 pub(crate) async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     let failed = |report: String| fault_of(ErrorCode::GpuError, "A result could not be read back", &report);
     let data = tensor.into_data_async().await.map_err(|e| failed(e.to_string()))?;
-    data.try_to_vec::<f32>().map_err(|e| failed(e.to_string()))
+    data.try_into_vec::<f32>().map_err(|e| failed(e.to_string()))
 }

@@ -48,7 +48,8 @@ impl Sampler {
     /// # Errors
     /// `malformed-file` where a logit is infinite or not a number, which no sound weights give.
     pub fn sample(&mut self, logits: &mut [f32], recent: &[u32]) -> Result<u32> {
-        if logits.is_empty() || !logits.iter().all(|logit| logit.is_finite()) {
+        // All are looked at, so that several are looked at together.
+        if logits.is_empty() || !logits.iter().fold(true, |finite, logit| finite & logit.is_finite()) {
             let message = "The model computed numbers that are not finite: its weights are damaged.";
             return Err(Error::new(ErrorCode::MalformedFile, message));
         }
@@ -101,13 +102,15 @@ impl Sampler {
 
 /// The largest logit; of equals the one with the lowest id.
 fn best(logits: &[f32]) -> Candidate {
-    let mut best = Candidate { id: 0, logit: f32::NEG_INFINITY };
-    for (id, logit) in (0..).zip(logits) {
-        if *logit > best.logit {
-            best = Candidate { id, logit: *logit };
-        }
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (eights, rest) = logits.as_chunks::<8>();
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    for eight in eights {
+        lanes = core::array::from_fn(|i| larger(lanes[i], eight[i]));
     }
-    best
+    let logit = lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger);
+    let id = logits.iter().position(|other| *other == logit).unwrap_or(0);
+    Candidate { id: id as u32, logit }
 }
 
 /// Fills `kept` with the `k` most probable tokens, or with all where `k` is 0.

@@ -10,7 +10,10 @@ use burn::{
 };
 
 use super::{
-    cpu::{attention_cached_f32::Layout, gemm_f32::PANEL},
+    cpu::{
+        attention_cached_f32::{Layout, SPAN},
+        strip_f32::STRIP,
+    },
     decoder_ops::DecoderOps,
     on_cpu,
 };
@@ -39,8 +42,8 @@ impl Scores {
 
 /// The keys and values of one layer, in the layout its device computes with.
 ///
-/// On the CPU a head's keys are `[capacity / 8, width, 8]` and its values `[⌈width / 8⌉, capacity, 8]`; elsewhere both
-/// are `[capacity, width]`.
+/// On the CPU a head's keys are `[capacity / 8, width, 8]` and its values `[capacity / 32, ⌈width / 8⌉, 32, 8]`;
+/// elsewhere both are `[capacity, width]`.
 #[derive(Clone, Debug)]
 pub(crate) struct CachedHeads {
     key: Tensor<3>,
@@ -53,7 +56,7 @@ pub(crate) struct CachedHeads {
 }
 
 impl CachedHeads {
-    /// Room for `capacity` positions, a multiple of eight, of `heads` heads of `width` elements.
+    /// Room for `capacity` positions, a multiple of 32, of `heads` heads of `width` elements.
     ///
     /// # Errors
     /// `out-of-memory`.
@@ -74,7 +77,8 @@ impl CachedHeads {
     /// The dimensions of both tensors; positions are the middle one.
     fn shapes(heads: usize, Layout { capacity, width }: Layout, cpu: bool) -> [[usize; 3]; 2] {
         if cpu {
-            [[heads, capacity / PANEL, width * PANEL], [heads * width.div_ceil(PANEL), capacity, PANEL]]
+            let spans = [heads, capacity / SPAN, width.next_multiple_of(STRIP) * SPAN];
+            [[heads, capacity / STRIP, width * STRIP], spans]
         } else {
             [[heads, capacity, width]; 2]
         }
@@ -90,7 +94,7 @@ impl CachedHeads {
         (self.key.dims().iter().product::<usize>() + self.value.dims().iter().product::<usize>()) * 4
     }
 
-    /// The same with room for `more` positions more, a multiple of eight.
+    /// The same with room for `more` positions more, a multiple of 32.
     ///
     /// # Errors
     /// `out-of-memory`.
@@ -217,7 +221,7 @@ mod tests {
         rules: Scores,
     ) -> [Vec<f32>; 2] {
         let device = Device::flex();
-        let (position, capacity) = (length - tokens, length.next_multiple_of(PANEL) + PANEL);
+        let (position, capacity) = (length - tokens, length.next_multiple_of(SPAN) + SPAN);
         let [k, v] = [1, 2].map(|seed| random_tensor::<2>(seed, [length, heads * width]) * 2.0);
         let query = random_tensor::<2>(3, [tokens, heads * group * width]) * 2.0;
         let shape = [heads, capacity, width];
@@ -228,9 +232,9 @@ mod tests {
         let first = length / 2;
         let part =
             |x: &Tensor<2>, range: Range<usize>| x.clone().slice([range, 0..heads * width]).to_device(kernel);
-        let cache = CachedHeads::new([heads, capacity - PANEL, width], kernel).unwrap();
+        let cache = CachedHeads::new([heads, capacity - SPAN, width], kernel).unwrap();
         let cache = if first > 0 { cache.append(part(&k, 0..first), part(&v, 0..first), 0) } else { cache };
-        let cache = cache.grown(PANEL).unwrap();
+        let cache = cache.grown(SPAN).unwrap();
         let cache = cache.append(part(&k, first..length), part(&v, first..length), first);
         let causal = Causal { position, rules };
         [values(attention_cached_f32(query.to_device(kernel), &cache, &causal)), values(expected)]
@@ -290,9 +294,24 @@ mod tests {
     }
 
     #[test]
+    fn a_query_alone_gives_the_bits_that_it_gives_among_others() {
+        let device = Device::flex();
+        let [k, v] = [1, 2].map(|seed| random_tensor::<2>(seed, [75, 2 * 20]));
+        let query = random_tensor::<2>(3, [75, 6 * 20]);
+        let rules = Scores { cap: Some(3.0), ..NO_RULES };
+        let cache = CachedHeads::new([2, 3 * SPAN, 20], &device).unwrap().append(k, v, 0);
+        let together = attention_cached_f32(query.clone(), &cache, &Causal { position: 0, rules });
+        for position in [0, 1, 30, 31, 32, 33, 74] {
+            let alone = query.clone().narrow(0, position, 1);
+            let found = values(attention_cached_f32(alone, &cache, &Causal { position, rules }));
+            assert_eq!(found, values(together.clone().narrow(0, position, 1)), "position {position}");
+        }
+    }
+
+    #[test]
     fn a_clone_of_a_cache_keeps_what_it_had() {
         for device in devices() {
-            let cache = CachedHeads::new([1, 8, 4], &device).unwrap();
+            let cache = CachedHeads::new([1, SPAN, 4], &device).unwrap();
             let [a, b] = [1, 2].map(|seed| random_tensor::<2>(seed, [1, 4]).to_device(&device));
             let cache = cache.append(a.clone(), a.clone(), 0);
             let other = cache.clone().append(b.clone(), b.clone(), 0);
@@ -306,7 +325,7 @@ mod tests {
     fn room_that_cannot_be_had_is_an_error() {
         let cache = CachedHeads::new([1, 1 << (usize::BITS - 12), 1 << 10], &Device::flex());
         assert_eq!(cache.err().unwrap().code, crate::ErrorCode::OutOfMemory);
-        let cache = CachedHeads::new([1, 8, 1 << 10], &Device::flex()).unwrap();
+        let cache = CachedHeads::new([1, SPAN, 1 << 10], &Device::flex()).unwrap();
         assert_eq!(cache.grown(1 << (usize::BITS - 12)).err().unwrap().code, crate::ErrorCode::OutOfMemory);
     }
 }

@@ -16,3 +16,4 @@ pub(crate) mod pool;
 pub(crate) mod rms_norm_f32;
 pub(crate) mod rope_f32;
 pub(crate) mod rows;
+pub(crate) mod strip_f32;

@@ -12,15 +12,13 @@ use super::{
     attention_cached_f32::Scores,
     cpu::{
         attention_cached_f32::{Group, Layout, attend_cached, scratch},
-        gated_f32::gate,
-        gemm_f32::PANEL,
-        math_f32::{gelu_tanh, silu},
         pool::split,
         rms_norm_f32::rms_normalise,
         rope_f32::rotate,
         rows::{Rows, RowsMut, split_rows},
+        strip_f32::STRIP,
     },
-    flex::{dims, values, values_mut},
+    flex::{contiguous, dims, gate_by, values, values_mut},
     gated_f32::Gate,
     rope_f32::Pairs,
 };
@@ -64,21 +62,13 @@ pub(crate) trait DecoderOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What an exponential function costs, in multiply-adds.
-const ELEMENT: usize = 40;
-
-/// The elements in an order of their own, free to be written.
-fn owned(tensor: FlexTensor) -> Vec<f32> {
-    values(&tensor.to_contiguous()).to_vec()
-}
-
 fn matrix(values: Vec<f32>, shape: [usize; 2]) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
 }
 
 impl DecoderOps for Flex {
     fn rms_norm_f32(x: FlexTensor, gamma: FlexTensor, epsilon: f32) -> FlexTensor {
-        let (x, gamma) = (x.to_contiguous(), gamma.to_contiguous());
+        let (x, gamma) = (contiguous(x), contiguous(gamma));
         let [rows, width] = dims(&x);
         let mut y = vec![0.0; rows * width];
         split_rows(&mut y, width, 4 * rows * width, |first, y| {
@@ -91,28 +81,19 @@ impl DecoderOps for Flex {
     }
 
     fn rope_f32(x: FlexTensor, cos: FlexTensor, sin: FlexTensor, heads: usize, pairs: Pairs) -> FlexTensor {
-        let (cos, sin) = (cos.to_contiguous(), sin.to_contiguous());
-        let ([tokens, all], [_, half]) = (dims(&x), dims(&cos));
-        let mut y = owned(x);
+        let (mut x, cos, sin) = (contiguous(x), contiguous(cos), contiguous(sin));
+        let ([_, all], [_, half]) = (dims(&x), dims(&cos));
         let angles = values(&cos).chunks_exact(half).zip(values(&sin).chunks_exact(half));
-        for (token, (cos, sin)) in y.chunks_exact_mut(all).zip(angles) {
+        for (token, (cos, sin)) in values_mut(&mut x).chunks_exact_mut(all).zip(angles) {
             token.chunks_exact_mut(all / heads).for_each(|head| rotate(head, cos, sin, pairs));
         }
-        matrix(y, [tokens, all])
+        x
     }
 
-    fn gated_f32(gates: FlexTensor, up: FlexTensor, by: Gate) -> FlexTensor {
-        let up = up.to_contiguous();
-        let shape = dims(&up);
-        let mut y = owned(gates);
-        split_rows(&mut y, 1, ELEMENT * values(&up).len(), |first, y| {
-            let up = &values(&up)[first..][..y.len()];
-            match by {
-                Gate::Silu => gate(y, up, silu),
-                Gate::GeluTanh => gate(y, up, gelu_tanh),
-            }
-        });
-        matrix(y, shape)
+    fn gated_f32(gate: FlexTensor, up: FlexTensor, by: Gate) -> FlexTensor {
+        let (mut gate, up) = (contiguous(gate), contiguous(up));
+        gate_by(values_mut(&mut gate), values(&up), by);
+        gate
     }
 
     fn append_f32(
@@ -123,9 +104,9 @@ impl DecoderOps for Flex {
         heads: usize,
         position: usize,
     ) -> (FlexTensor, FlexTensor) {
-        let (key, value) = (key.to_contiguous(), value.to_contiguous());
+        let (key, value) = (contiguous(key), contiguous(value));
         let [_, all] = dims(&key);
-        let layout = Layout { capacity: dims(&key_cache)[1] * PANEL, width: all / heads };
+        let layout = Layout { capacity: dims(&key_cache)[1] * STRIP, width: all / heads };
         let rows = |x| values(x).chunks_exact(all).enumerate();
         let of = |head: usize, size: usize| head * size..(head + 1) * size;
         let (keys, values) = (values_mut(&mut key_cache), values_mut(&mut value_cache));
@@ -150,9 +131,9 @@ impl DecoderOps for Flex {
         position: usize,
         rules: Scores,
     ) -> FlexTensor {
-        let query = query.to_contiguous();
+        let query = contiguous(query);
         let [tokens, all] = dims(&query);
-        let (layout, group) = (Layout { capacity: dims(&key)[1] * PANEL, width }, all / (heads * width));
+        let (layout, group) = (Layout { capacity: dims(&key)[1] * STRIP, width }, all / (heads * width));
         let mut y = vec![0.0; tokens * all];
         let out = RowsMut::new(&mut y, all);
         // Query heads that are computed together: one token's share what they read.

@@ -12,12 +12,14 @@ use super::{
     activation::Activation,
     cpu::{
         attention_f32::{Head, Scratch, attend},
+        gated_f32::gate,
         gemm_f32::gemm,
         layer_norm_f32::normalise,
-        math_f32::{gelu, gelu_tanh, map},
+        math_f32::{gelu, gelu_tanh, map, silu},
         pool::split,
         rows::{Rows, RowsMut, split_rows},
     },
+    gated_f32::Gate,
 };
 
 /// The operations, for the backends that have kernels of their own.
@@ -61,6 +63,11 @@ pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
     &tensor.storage::<f32>()[layout.start_offset()..][..layout.num_elements()]
 }
 
+/// The same elements in row-major order; not copied where they are in that order already.
+pub(super) fn contiguous(x: FlexTensor) -> FlexTensor {
+    if x.is_contiguous() { x } else { x.to_contiguous() }
+}
+
 /// The elements of a contiguous tensor to be written; its buffer is copied if it has another owner.
 pub(super) fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
@@ -73,6 +80,17 @@ pub(super) fn dims(tensor: &FlexTensor) -> [usize; 2] {
 
 /// What an element of an activation or a norm costs, in multiply-adds.
 const ELEMENT: usize = 40;
+
+/// `gate = activation(gate) · up`
+pub(super) fn gate_by(y: &mut [f32], up: &[f32], by: Gate) {
+    split_rows(y, 1, y.len() * ELEMENT, |first, y| {
+        let up = &up[first..][..y.len()];
+        match by {
+            Gate::Silu => gate(y, up, silu),
+            Gate::GeluTanh => gate(y, up, gelu_tanh),
+        }
+    });
+}
 
 fn activate(y: &mut [f32], then: Activation) {
     if then == Activation::Identity {

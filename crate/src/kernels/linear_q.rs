@@ -8,18 +8,29 @@ mod exact;
 pub(super) mod flex;
 pub(crate) mod layout;
 mod pack;
+#[cfg(feature = "gpu")]
 mod quantised;
+mod records;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::{Device, Tensor};
+use std::sync::Arc;
+
+use burn::{
+    backend::Dispatch,
+    tensor::{Device, Tensor, TensorData},
+};
 
 use self::{
     dense::{Dense, DensePacker, Width},
+    flex::RecordOps,
     pack::Packer,
-    quantised::Quantised,
+    records::Records,
 };
-use super::on_cpu;
+use super::{
+    gated_f32::{Gate, gated_f32},
+    on_cpu,
+};
 use crate::{
     Error, ErrorCode, Result,
     formats::{TensorRows, blocks::BlockFormat},
@@ -35,8 +46,8 @@ const GPU_PIECE: usize = 64 << 20;
 /// A weight `[out, in]` in the layout that its device computes with. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct PackedWeight {
-    /// Consecutive rows, at least one piece.
-    pieces: Vec<Piece>,
+    /// Consecutive rows, at least one piece; all are of one kind.
+    pieces: Arc<[Piece]>,
     /// Rows of every piece but the last, which may have fewer.
     piece_rows: usize,
     /// Output and input features.
@@ -46,7 +57,11 @@ pub(crate) struct PackedWeight {
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // nearly all are of the larger one
 enum Piece {
-    Quantised(Quantised),
+    /// Quantised, on a CPU.
+    Records(Records),
+    /// Quantised, on another device.
+    #[cfg(feature = "gpu")]
+    Quantised(quantised::Quantised),
     Dense(Dense),
 }
 
@@ -74,6 +89,11 @@ impl PackedWeight {
         let counts = (0..out).step_by(piece_rows).map(|first| piece_rows.min(out - first));
         let pieces = counts.map(|count| packer.pack(rows, count, device)).collect::<Result<_>>()?;
         Ok(Self { pieces, piece_rows, shape })
+    }
+
+    /// Whether it is quantised and on a CPU.
+    fn is_in_records(&self) -> bool {
+        matches!(self.pieces[..], [Piece::Records(_), ..])
     }
 }
 
@@ -107,34 +127,45 @@ impl PiecePacker {
 
     fn pack(&mut self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Piece> {
         Ok(match self {
-            Self::Quantised(packer) => Piece::Quantised(packer.pack(rows, count, device)?),
+            Self::Quantised(packer) => packer.pack(rows, count, device)?,
             Self::Dense(packer) => Piece::Dense(packer.pack(rows, count, device)?),
         })
     }
 }
 
-impl Piece {
-    fn linear(&self, x: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::Quantised(piece) => piece.linear(x),
-            Self::Dense(piece) => piece.linear(x),
-        }
-    }
-
-    fn rows(&self, ids: Vec<u32>, width: usize) -> Tensor<2> {
-        match self {
-            Self::Quantised(piece) => piece.rows(ids, width),
-            Self::Dense(piece) => piece.rows(ids, width),
-        }
-    }
-}
-
 /// `x: [rows, in]` → `[rows, out]`.
 pub(crate) fn linear_q(x: Tensor<2>, weight: &PackedWeight) -> Tensor<2> {
-    match &weight.pieces[..] {
-        [piece] => piece.linear(x),
-        pieces => join(pieces.iter().map(|piece| piece.linear(x.clone())), 1),
+    if weight.is_in_records() {
+        return Tensor::from_dispatch(Dispatch::linear_records(x.into_dispatch(), weight.clone()));
     }
+    let linear = |piece: &Piece, x: Tensor<2>| match piece {
+        Piece::Records(_) => None,
+        #[cfg(feature = "gpu")]
+        Piece::Quantised(piece) => Some(piece.linear(x)),
+        Piece::Dense(piece) => Some(piece.linear(x)),
+    };
+    join(weight.pieces.iter().filter_map(|piece| linear(piece, x.clone())), 1)
+}
+
+/// The products of `x: [rows, in]` with each of the weights: `[rows, out]`. On the CPU `x` is rounded once for all of
+/// them.
+pub(crate) fn linear_q_each(x: Tensor<2>, weights: [&PackedWeight; 3]) -> [Tensor<2>; 3] {
+    if !weights.iter().all(|weight| weight.is_in_records()) {
+        return weights.map(|weight| linear_q(x.clone(), weight));
+    }
+    let [a, b, c] = weights.map(PackedWeight::clone);
+    let (a, b, c) = Dispatch::linear_records_each(x.into_dispatch(), a, b, c);
+    [a, b, c].map(Tensor::from_dispatch)
+}
+
+/// `activation(x · gateᵀ) · (x · upᵀ)`, element by element: `x: [rows, in]` → `[rows, out]`. On the CPU `x` is rounded
+/// once for both.
+pub(crate) fn gated_linear_q(x: Tensor<2>, gate: &PackedWeight, up: &PackedWeight, by: Gate) -> Tensor<2> {
+    if !(gate.is_in_records() && up.is_in_records()) {
+        return gated_f32(linear_q(x.clone(), gate), linear_q(x, up), by);
+    }
+    let (gate, up) = (gate.clone(), up.clone());
+    Tensor::from_dispatch(Dispatch::gated_linear_records(x.into_dispatch(), gate, up, by))
 }
 
 /// The rows `ids` of the weight, dequantised: `[ids, in]`. There is at least one id, and each is less than `out`; the
@@ -144,8 +175,18 @@ pub(crate) fn rows_q(ids: &[u32], weight: &PackedWeight) -> Tensor<2> {
     let piece_of = |id: &u32| (*id as usize / weight.piece_rows).min(last);
     let runs = ids.chunk_by(|a, b| piece_of(a) == piece_of(b)).map(|run| {
         let piece = piece_of(&run[0]);
-        let local = run.iter().map(|id| id - (piece * weight.piece_rows) as u32).collect();
-        weight.pieces[piece].rows(local, weight.shape[1])
+        let local: Vec<u32> = run.iter().map(|id| id - (piece * weight.piece_rows) as u32).collect();
+        let width = weight.shape[1];
+        match &weight.pieces[piece] {
+            Piece::Records(piece) => {
+                let mut rows = vec![0.0; local.len() * width];
+                piece.read(&local, width, &mut rows);
+                Tensor::from_data(TensorData::new(rows, [local.len(), width]), &Device::flex())
+            }
+            #[cfg(feature = "gpu")]
+            Piece::Quantised(piece) => piece.rows(local, width),
+            Piece::Dense(piece) => piece.rows(local, width),
+        }
     });
     join(runs, 0)
 }

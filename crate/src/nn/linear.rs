@@ -2,13 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Activation, StoredEmbedding, Weights, load_packed, stored::load_eight_bits};
+use super::{Activation, Gate, StoredEmbedding, Weights, gated, load_packed, stored::load_eight_bits};
 use crate::{
     Result,
     kernels::{
         biased_f32::biased_f32,
         linear_f32::{Weight, linear_f32},
-        linear_q::{PackedWeight, layout::BLOCK, linear_q},
+        linear_q::{PackedWeight, gated_linear_q, layout::BLOCK, linear_q, linear_q_each},
     },
 };
 
@@ -94,11 +94,41 @@ impl Linear {
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.map {
             Map::Exact { weight, bias, then } => linear_f32(x, weight, bias.clone(), *then),
-            Map::Stored { weight, after: None } => linear_q(x, weight),
-            Map::Stored { weight, after: Some((bias, then)) } => {
-                biased_f32(linear_q(x, weight), bias.clone(), *then)
-            }
+            Map::Stored { weight, after } => finish(linear_q(x, weight), after.as_ref()),
         }
+    }
+
+    /// What each of the layers makes of the same `x: [rows, in]`: `[rows, out]`.
+    pub(crate) fn forward_each(layers: [&Self; 3], x: Tensor<2>) -> [Tensor<2>; 3] {
+        let [Some(a), Some(b), Some(c)] = layers.map(Self::stored) else {
+            return layers.map(|layer| layer.forward(x.clone()));
+        };
+        let ([ya, yb, yc], [a, b, c]) = (linear_q_each(x, [a.0, b.0, c.0]), [a.1, b.1, c.1]);
+        [finish(ya, a), finish(yb, b), finish(yc, c)]
+    }
+
+    /// `activation(gate(x)) · up(x)`, element by element: `x: [rows, in]` → `[rows, out]`.
+    pub(crate) fn forward_gated([gate, up]: [&Self; 2], x: Tensor<2>, by: Gate) -> Tensor<2> {
+        match [gate.stored(), up.stored()] {
+            [Some((gate, None)), Some((up, None))] => gated_linear_q(x, gate, up, by),
+            _ => gated(gate.forward(x.clone()), up.forward(x), by),
+        }
+    }
+
+    /// The weight in the type that it is stored in, and what follows the product.
+    fn stored(&self) -> Option<(&PackedWeight, Option<&(Tensor<1>, Activation)>)> {
+        match &self.map {
+            Map::Exact { .. } => None,
+            Map::Stored { weight, after } => Some((weight, after.as_ref())),
+        }
+    }
+}
+
+/// Bias and activation, if there are any.
+fn finish(y: Tensor<2>, after: Option<&(Tensor<1>, Activation)>) -> Tensor<2> {
+    match after {
+        None => y,
+        Some((bias, then)) => biased_f32(y, bias.clone(), *then),
     }
 }
 
@@ -171,6 +201,36 @@ mod tests {
         let [quantised, stored] = [Dtype::F32, Dtype::Q8_0]
             .map(|dtype| outputs(dtype, Precision::Q8, [13, 96], Activation::Gelu).unwrap());
         assert_eq!(quantised, stored);
+    }
+
+    #[test]
+    fn layers_together_give_what_each_gives() {
+        let device = Device::flex();
+        let stored = |name: &str, out, dtype, bias| {
+            Linear::load_stored(&Random(dtype), name, [out, 64], bias, &device).unwrap()
+        };
+        let exact = Linear::load(
+            &Random(Dtype::F32),
+            "exact",
+            [7, 64],
+            Activation::Identity,
+            (Precision::F32, &device),
+        );
+        let (a, b) =
+            (stored("a", 9, Dtype::Q8_0, Bias::Required), stored("bb", 9, Dtype::Q8_0, Bias::Absent));
+        let (c, d) = (stored("ccc", 5, Dtype::F16, Bias::Absent), exact.unwrap());
+        let x: Tensor<2> = random_tensor(4, [3, 64]);
+        for layers in [[&a, &b, &b], [&b, &a, &c], [&d, &a, &b]] {
+            let together = Linear::forward_each(layers, x.clone());
+            for (layer, found) in layers.into_iter().zip(together) {
+                assert_eq!(values(found), values(layer.forward(x.clone())));
+            }
+        }
+        for (gate, up) in [(&b, &b), (&a, &b), (&c, &c), (&d, &d)] {
+            let found = Linear::forward_gated([gate, up], x.clone(), Gate::Silu);
+            let expected = gated(gate.forward(x.clone()), up.forward(x.clone()), Gate::Silu);
+            assert_eq!(values(found), values(expected));
+        }
     }
 
     #[test]

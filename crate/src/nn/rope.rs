@@ -90,12 +90,6 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// The same without the first `tokens` tokens.
-    pub(crate) fn after(&self, tokens: usize) -> Self {
-        let rest = |angles: &Tensor<2>| angles.clone().narrow(0, tokens, angles.dims()[0] - tokens);
-        Self { cos: rest(&self.cos), sin: rest(&self.sin), pairs: self.pairs }
-    }
-
     /// Turns every head of `x: [tokens, heads · width]`.
     pub(crate) fn apply(&self, x: Tensor<2>, heads: usize) -> Tensor<2> {
         rope_f32(x, self.cos.clone(), self.sin.clone(), heads, self.pairs)

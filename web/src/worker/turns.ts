@@ -45,12 +45,13 @@ export class Turns {
   }
 
   async #run(): Promise<void> {
+    const gap = new Gap();
     for (;;) {
       const job = this.#waiting.shift();
       this.#current = job;
-      if (!job) return;
+      if (!job) return gap.close();
       if (!(await this.#turn(job))) this.#waiting.push(job);
-      await nextTask();
+      await gap.pass();
     }
   }
 
@@ -71,13 +72,24 @@ export class Turns {
 }
 
 /** Lets the worker handle the messages that have come in; unlike a timer it does not wait. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
+class Gap {
+  readonly #channel = new MessageChannel();
+  #ports: [from: MessagePort, to: MessagePort] = [this.#channel.port1, this.#channel.port2];
+
+  /**
+   * Over when they are handled; not to be called again before that. Each message goes the other way, since Node empties
+   * a port before it looks at others.
+   */
+  pass(): Promise<void> {
+    const [from, to] = this.#ports;
+    this.#ports = [to, from];
+    return new Promise((resolve) => {
+      to.onmessage = () => resolve();
+      from.postMessage(null);
+    });
+  }
+
+  close(): void {
+    this.#channel.port1.close();
+  }
 }

@@ -1,17 +1,22 @@
 //! Causal attention of one key-value head over its cache, as two matrix products around a softmax.
 //!
-//! The cache lies in the panels that the matrix product reads, so that nothing is packed: eight positions side by side
-//! for keys, eight elements of a head for values. See [`Layout`].
+//! The cache lies in the strips that the products read, so that nothing is packed: eight positions side by side for
+//! keys, eight elements of a head for values. Both are read from their beginning to their end, since a decode step is
+//! bound by memory. See [`Layout`].
 
 use core::ops::Range;
 
 use super::{
     f32x4::F32x4,
-    gemm_f32::{PANEL, Panels, gemm_strided},
     math_f32::{exp, map, tanh},
     rows::{Rows, RowsMut},
+    strip_f32::{STRIP, Strips, add_strips},
 };
 use crate::kernels::attention_cached_f32::Scores;
+
+/// Positions whose values lie together; a cache has room for a multiple of it. With more of them the strips are further
+/// apart, and with fewer of them sums are written too often.
+pub(crate) const SPAN: usize = 32;
 
 /// Queries that are computed together: enough to fill register tiles, few enough to skip most of the future.
 const BLOCK: usize = 16;
@@ -19,7 +24,7 @@ const BLOCK: usize = 16;
 /// How one head lies in the two caches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
-    /// Positions there is room for; whole panels.
+    /// Positions there is room for; whole spans.
     pub(crate) capacity: usize,
     /// Elements of a head.
     pub(crate) width: usize,
@@ -31,22 +36,28 @@ impl Layout {
         self.capacity * self.width
     }
 
-    /// Elements of one head's values: `[⌈width / 8⌉, capacity, 8]`.
+    /// Elements of one head's values: `[capacity / 32, ⌈width / 8⌉, 32, 8]`.
     pub(crate) fn values(self) -> usize {
-        self.width.div_ceil(PANEL) * self.capacity * PANEL
+        self.capacity * self.width.next_multiple_of(STRIP)
+    }
+
+    /// Where the values of `position` begin that are in strip `i` of the head.
+    fn value(self, position: usize, i: usize) -> usize {
+        let span = position / SPAN * SPAN * self.width.next_multiple_of(STRIP);
+        span + (i * SPAN + position % SPAN) * STRIP
     }
 
     /// Writes a key into a head's keys at `position`.
     pub(crate) fn write_key(self, keys: &mut [f32], position: usize, key: &[f32]) {
-        let panel = &mut keys[position / PANEL * PANEL * self.width..][..PANEL * self.width];
-        let lanes = panel.iter_mut().skip(position % PANEL).step_by(PANEL);
+        let strip = &mut keys[position / STRIP * STRIP * self.width..][..STRIP * self.width];
+        let lanes = strip.iter_mut().skip(position % STRIP).step_by(STRIP);
         lanes.zip(key).for_each(|(slot, element)| *slot = *element);
     }
 
     /// Writes a value into a head's values at `position`.
     pub(crate) fn write_value(self, values: &mut [f32], position: usize, value: &[f32]) {
-        for (panel, part) in values.chunks_exact_mut(self.capacity * PANEL).zip(value.chunks(PANEL)) {
-            panel[position * PANEL..][..part.len()].copy_from_slice(part);
+        for (i, part) in value.chunks(STRIP).enumerate() {
+            values[self.value(position, i)..][..part.len()].copy_from_slice(part);
         }
     }
 }
@@ -69,7 +80,7 @@ pub(crate) struct Group<'a> {
 /// The score buffer for `tokens` queries of groups of `heads` after `position` others.
 pub(crate) fn scratch(heads: usize, tokens: usize, position: usize) -> Vec<f32> {
     let rows = if tokens == 1 { heads } else { BLOCK.min(tokens) };
-    vec![0.0; rows * (position + tokens).next_multiple_of(PANEL)]
+    vec![0.0; rows * (position + tokens).next_multiple_of(STRIP)]
 }
 
 /// Writes `softmax(scores(q · kᵀ)) · v` into `out: [tokens, heads · width]`. `scores` is made by [`scratch`].
@@ -104,22 +115,45 @@ struct Block<'a> {
 
 impl Group<'_> {
     fn attend(&self, block: &Block, rules: Scores, scores: &mut [f32], out: &mut RowsMut) {
-        let Layout { capacity, width } = self.layout;
         let seen = |row: usize| rules.seen(block.position + row * block.step);
-        // Whole panels of keys; what a query does not see has no weight.
-        let first = seen(0).start / PANEL * PANEL;
+        // Whole strips of keys; what a query does not see has no weight.
+        let first = seen(0).start / STRIP * STRIP;
         let last = seen(block.count - 1).end;
-        let columns = (last - first).next_multiple_of(PANEL);
+        let columns = (last - first).next_multiple_of(STRIP);
         let scores = &mut scores[..block.count * columns];
-        let keys = Panels { data: &self.keys[first * width..], stride: width * PANEL };
-        gemm_strided(width, block.queries, keys, None, &mut RowsMut::new(scores, columns));
+        scores.fill(0.0);
+        self.score(block, first, &mut RowsMut::new(scores, columns));
         for (row, scores) in scores.chunks_exact_mut(columns).enumerate() {
             let seen = seen(row);
             weigh(scores, seen.start - first..seen.end - first, rules);
         }
-        let values = Panels { data: &self.values[first * PANEL..], stride: capacity * PANEL };
-        let weights = Rows { data: scores, stride: columns };
-        gemm_strided(last - first, weights, values, None, out);
+        self.mix(Rows { data: scores, stride: columns }, first..last, out);
+    }
+
+    /// Adds the products of the queries with the keys from position `first` on.
+    fn score(&self, block: &Block, first: usize, scores: &mut RowsMut) {
+        let (width, [count, columns]) = (self.layout.width, scores.shape());
+        for column in (0..columns).step_by(SPAN) {
+            let keys = &self.keys[(first + column) * width..];
+            let strips = Strips { data: keys, depth: width, stride: width * STRIP };
+            // SAFETY: it is the only part.
+            let mut into = unsafe { scores.part(0..count, column..columns.min(column + SPAN)) };
+            add_strips(block.queries, strips, &mut into);
+        }
+    }
+
+    /// The sums of the values at `positions`, by rows of weights.
+    fn mix(&self, weights: Rows, positions: Range<usize>, out: &mut RowsMut) {
+        (0..out.shape()[0]).for_each(|row| out.row(row).fill(0.0));
+        let mut from = positions.start;
+        while from < positions.end {
+            let to = positions.end.min((from / SPAN + 1) * SPAN);
+            let weights = Rows { data: &weights.data[from - positions.start..], stride: weights.stride };
+            let values = &self.values[self.layout.value(from, 0)..];
+            let strips = Strips { data: values, depth: to - from, stride: SPAN * STRIP };
+            add_strips(weights, strips, out);
+            from = to;
+        }
     }
 }
 
@@ -129,36 +163,46 @@ fn weigh(row: &mut [f32], seen: Range<usize>, rules: Scores) {
     row[seen.end..].fill(0.0);
     let row = &mut row[seen];
     let scale = F32x4::splat(rules.scale);
-    match rules.cap {
-        None => map(row, |x| x.mul(scale)),
+    let largest = match rules.cap {
+        None => map_largest(row, |x| x.mul(scale)),
         Some(cap) => {
             let (cap, scale) = (F32x4::splat(cap), F32x4::splat(rules.scale / cap));
-            map(row, |x| cap.mul(tanh(x.mul(scale))));
+            map_largest(row, |x| cap.mul(tanh(x.mul(scale))))
         }
-    }
-    let shift = F32x4::splat(largest(row));
-    map(row, |x| exp(x.sub(shift)));
-    let norm = F32x4::splat(1.0 / sum(row));
+    };
+    let shift = F32x4::splat(largest);
+    let norm = F32x4::splat(1.0 / map_sum(row, |x| exp(x.sub(shift))));
     map(row, |x| x.mul(norm));
 }
 
-fn largest(values: &[f32]) -> f32 {
-    let fours = values.as_chunks::<4>();
-    let start = fours.1.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut lanes = F32x4::splat(start);
-    for four in fours.0 {
-        // SAFETY: the chunk holds four elements.
-        lanes = lanes.max(unsafe { F32x4::load(four.as_ptr()) });
-    }
-    lanes.to_array().into_iter().fold(f32::NEG_INFINITY, f32::max)
+/// Applies `f` to every element, and gives the largest result.
+#[inline(always)]
+fn map_largest(values: &mut [f32], f: impl Fn(F32x4) -> F32x4) -> f32 {
+    let mut lanes = F32x4::splat(f32::NEG_INFINITY);
+    let rest = map_fours(values, f, |x| lanes = lanes.max(x));
+    lanes.to_array().into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, f32::max)
 }
 
-fn sum(values: &[f32]) -> f32 {
-    let fours = values.as_chunks::<4>();
+/// Applies `f` to every element, and gives the sum of the results.
+#[inline(always)]
+fn map_sum(values: &mut [f32], f: impl Fn(F32x4) -> F32x4) -> f32 {
     let mut lanes = F32x4::splat(0.0);
-    for four in fours.0 {
+    let rest = map_fours(values, f, |x| lanes = lanes.add(x));
+    lanes.sum() + rest.iter().sum::<f32>()
+}
+
+/// Applies `f` to every element, calls `each` with every four of the results, and gives what is left of them.
+#[inline(always)]
+fn map_fours(values: &mut [f32], f: impl Fn(F32x4) -> F32x4, mut each: impl FnMut(F32x4)) -> &[f32] {
+    let (fours, rest) = values.as_chunks_mut::<4>();
+    for four in fours {
         // SAFETY: the chunk holds four elements.
-        lanes = lanes.add(unsafe { F32x4::load(four.as_ptr()) });
+        unsafe {
+            let x = f(F32x4::load(four.as_ptr()));
+            x.store(four.as_mut_ptr());
+            each(x);
+        }
     }
-    lanes.sum() + fours.1.iter().sum::<f32>()
+    map(rest, f);
+    rest
 }

@@ -8,8 +8,8 @@ mod lanes {
     use core::arch::wasm32::{
         f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_ge, f32x4_mul,
         f32x4_nearest, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i16x8_extend_low_i8x16, i32x4_add,
-        i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_max, i32x4_shl,
-        i32x4_splat, i32x4_trunc_sat_f32x4, v128, v128_and, v128_bitselect, v128_load, v128_or, v128_store,
+        i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_load_extend_i16x4,
+        i32x4_max, i32x4_shl, i32x4_splat, v128, v128_and, v128_bitselect, v128_load, v128_or, v128_store,
     };
 
     /// Four f32 lanes.
@@ -82,12 +82,10 @@ mod lanes {
             Self(f32x4_nearest(self.0))
         }
 
-        /// 2^n for whole `n` in [-126, 127].
+        /// 2^n of n + [`F32x4::LARGE`], for whole `n` in [-126, 127].
         #[inline(always)]
-        pub(crate) fn exp2i(self) -> Self {
-            let n = i32x4_trunc_sat_f32x4(self.0);
-            let biased = i32x4_add(n, i32x4_splat(127));
-            Self(i32x4_shl(biased, 23))
+        pub(crate) fn exp2_beside(self) -> Self {
+            Self(i32x4_add(i32x4_shl(self.0, 23), i32x4_splat(127 << 23)))
         }
 
         /// The magnitude of `self` with the sign of `sign`.
@@ -112,6 +110,17 @@ mod lanes {
         pub(crate) fn from_i8(bytes: [i8; 4]) -> Self {
             let word = i32x4_splat(i32::from_le_bytes(bytes.map(i8::cast_unsigned)));
             Self(f32x4_convert_i32x4(i32x4_extend_low_i16x8(i16x8_extend_low_i8x16(word))))
+        }
+
+        /// Four numbers of IEEE 754 binary16, none of which is infinite or NaN.
+        #[inline(always)]
+        pub(crate) fn from_finite_f16(halves: [u16; 4]) -> Self {
+            // SAFETY: there are eight bytes.
+            let signed = unsafe { i32x4_load_extend_i16x4(halves.as_ptr().cast()) };
+            // Three copies of the sign are in the way. The exponent is rebased by a multiplication, which also makes
+            // subnormals normal.
+            let shifted = v128_and(i32x4_shl(signed, 13), i32x4_splat(0x8fff_ffff_u32.cast_signed()));
+            Self(f32x4_mul(shifted, f32x4_splat(f32::from_bits(0x7780_0000))))
         }
 
         /// Eight numbers of IEEE 754 binary16.
@@ -223,10 +232,10 @@ mod lanes {
             Self(self.0.map(f32::round_ties_even))
         }
 
-        /// 2^n for whole `n` in [-126, 127].
+        /// 2^n of n + [`F32x4::LARGE`], for whole `n` in [-126, 127].
         #[inline(always)]
-        pub(crate) fn exp2i(self) -> Self {
-            Self(self.0.map(|n| f32::from_bits((n as i32 + 127).cast_unsigned() << 23)))
+        pub(crate) fn exp2_beside(self) -> Self {
+            Self(self.0.map(|beside| f32::from_bits((beside.to_bits() << 23).wrapping_add(127 << 23))))
         }
 
         /// The magnitude of `self` with the sign of `sign`.
@@ -247,6 +256,12 @@ mod lanes {
             Self(bytes.map(f32::from))
         }
 
+        /// Four numbers of IEEE 754 binary16, none of which is infinite or NaN.
+        #[inline(always)]
+        pub(crate) fn from_finite_f16(halves: [u16; 4]) -> Self {
+            Self(halves.map(|half| f16::from_bits(half).to_f32()))
+        }
+
         /// Eight numbers of IEEE 754 binary16.
         #[inline(always)]
         pub(crate) fn from_f16(halves: &[u16; 8]) -> [Self; 2] {
@@ -265,6 +280,9 @@ mod lanes {
 pub(crate) use lanes::F32x4;
 
 impl F32x4 {
+    /// 1.5 · 2^23: numbers near it are whole, and the lowest bits of their mantissas are what they differ from it by.
+    pub(crate) const LARGE: f32 = 12_582_912.0;
+
     /// `self · m + a`, rounded twice; once where there is relaxed SIMD and the machine has an instruction for it.
     #[inline(always)]
     pub(crate) fn mul_add(self, m: Self, a: Self) -> Self {
@@ -300,6 +318,13 @@ mod tests {
                 }
             };
             same(F32x4::from_f16(&halves), halves.map(|h| f16::from_bits(h).to_f32()));
+            for four in halves.as_chunks::<4>().0 {
+                let exact = four.map(|half| f16::from_bits(half).to_f32());
+                let found = F32x4::from_finite_f16(*four).to_array();
+                if exact.iter().all(|half| half.is_finite()) {
+                    assert_eq!(found.map(f32::to_bits), exact.map(f32::to_bits));
+                }
+            }
             same(F32x4::from_bf16(&halves), halves.map(|h| bf16::from_bits(h).to_f32()));
         }
     }

@@ -13,7 +13,7 @@ mod unpack_bytes;
 use core::ops::Range;
 
 use self::{
-    activations::{Activations, PANEL},
+    activations::{Activations, Form, PANEL},
     dots::{Bytes, Dots, Words},
     kind::{Kind, Quants},
     tile::{Sums, Unpacked, multiply_panel, multiply_row},
@@ -88,37 +88,70 @@ macro_rules! with_kind {
     };
 }
 
-/// `y[rows, out] = x · Wᵀ` for `x: [rows, in]`, the rows of `x` rounded to eight bits.
-pub(crate) fn multiply(x: &[f32], weight: &Weight, y: &mut [f32]) {
-    if BYTES { multiply_by::<Bytes>(x, weight, y) } else { multiply_by::<Words>(x, weight, y) }
+/// Rows that weights are multiplied with. They are rounded to eight bits once for all weights of a kind.
+pub(crate) struct Input<'a> {
+    x: &'a [f32],
+    columns: usize,
+    /// One for each way of rounding that was needed so far.
+    rounded: Vec<Activations>,
 }
 
-/// The same in words and in bytes, whichever of the two [`multiply`] takes.
+impl<'a> Input<'a> {
+    /// `x: [rows, columns]`
+    pub(crate) fn new(x: &'a [f32], columns: usize) -> Self {
+        Self { x, columns, rounded: Vec::new() }
+    }
+
+    /// `into[rows, out] = x · Wᵀ`.
+    pub(crate) fn multiply(&mut self, weight: &Weight, into: &mut RowsMut) {
+        if BYTES {
+            self.multiply_by::<Bytes>(weight, into);
+        } else {
+            self.multiply_by::<Words>(weight, into);
+        }
+    }
+
+    fn multiply_by<S: Dots>(&mut self, weight: &Weight, into: &mut RowsMut) {
+        with_kind!(weight.format, K => {
+            let activations = self.rounded(S::form(K::SIGNED), K::GROUP, K::OFFSET);
+            multiply_kind::<S, K>(activations, weight, into);
+        });
+    }
+
+    fn rounded(&mut self, form: Form, group: usize, offset: i32) -> &Activations {
+        let place = self.rounded.iter().position(|activations| activations.are_for(form, group, offset));
+        let place = place.unwrap_or_else(|| {
+            self.rounded.push(Activations::new(self.x, self.columns, form, group, offset));
+            self.rounded.len() - 1
+        });
+        &self.rounded[place]
+    }
+}
+
+/// `x · Wᵀ` in words and in bytes, whichever of the two [`Input::multiply`] takes.
 pub(crate) fn multiply_both_ways(x: &[f32], weight: &Weight, rows: usize) -> [Vec<f32>; 2] {
-    let mut ys = [vec![0.0; rows * weight.shape[0]], vec![0.0; rows * weight.shape[0]]];
-    multiply_by::<Words>(x, weight, &mut ys[0]);
-    multiply_by::<Bytes>(x, weight, &mut ys[1]);
+    let [out, columns] = weight.shape;
+    let mut ys = [vec![0.0; rows * out], vec![0.0; rows * out]];
+    let mut input = Input::new(x, columns);
+    input.multiply_by::<Words>(weight, &mut RowsMut::new(&mut ys[0], out));
+    input.multiply_by::<Bytes>(weight, &mut RowsMut::new(&mut ys[1], out));
     ys
 }
 
-fn multiply_by<S: Dots>(x: &[f32], weight: &Weight, y: &mut [f32]) {
-    with_kind!(weight.format, K => multiply_kind::<S, K>(x, weight, y));
-}
-
-fn multiply_kind<S: Dots, K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
-    let [out, columns] = weight.shape;
-    let rows = (CACHED / columns).max(1).next_multiple_of(PANEL);
-    for (x, y) in x.chunks(rows * columns).zip(y.chunks_mut(rows * out)) {
-        let activations = Activations::new(x, columns, S::form(K::SIGNED), K::GROUP, K::OFFSET);
-        let (y, rows) = (RowsMut::new(y, out), x.len() / columns);
-        split(out.div_ceil(ROWS), x.len() * out, |pairs| {
+fn multiply_kind<S: Dots, K: Kind>(activations: &Activations, weight: &Weight, into: &mut RowsMut) {
+    let ([out, columns], all) = (weight.shape, activations.rows());
+    let cached = if all == 1 { 1 } else { (CACHED / columns).max(1).next_multiple_of(PANEL) };
+    for first in (0..all).step_by(cached) {
+        let rows = first..all.min(first + cached);
+        split(out.div_ceil(ROWS), rows.len() * columns * out, |pairs| {
             let records = weight.pairs(pairs.clone());
             // SAFETY: every pair has columns of its own.
-            let mut y = unsafe { y.part(0..rows, pairs.start * ROWS..out.min(pairs.end * ROWS)) };
-            if rows > 1 {
-                multiply_panels::<S, K>(&activations, Unpacked::new::<S, K>(columns), records, &mut y);
+            let mut into = unsafe { into.part(rows.clone(), pairs.start * ROWS..out.min(pairs.end * ROWS)) };
+            if all == 1 {
+                multiply_single::<S, K>(activations, records, into.row(0));
             } else {
-                multiply_single::<S, K>(&activations, records, &mut y);
+                let tiles = Unpacked::new::<S, K>(columns);
+                multiply_panels::<S, K>(activations, rows.clone(), tiles, records, &mut into);
             }
         });
     }
@@ -127,54 +160,57 @@ fn multiply_kind<S: Dots, K: Kind>(x: &[f32], weight: &Weight, y: &mut [f32]) {
 fn multiply_single<'a, S: Dots, K: Kind>(
     activations: &Activations,
     records: impl Iterator<Item = &'a [u8]>,
-    y: &mut RowsMut,
+    y: &mut [f32],
 ) {
-    if let Some((row, _, panel)) = activations.panels().next() {
-        for (records, y) in records.zip(y.row(row).chunks_mut(ROWS)) {
-            write(multiply_row::<S, K>(records, panel), y);
+    if let Some((_, _, row)) = activations.panels(0..1).next() {
+        for (records, y) in records.zip(y.chunks_mut(ROWS)) {
+            write(multiply_row::<S, K>(records, row), y);
         }
     }
 }
 
 fn multiply_panels<'a, S: Dots, K: Kind>(
     activations: &Activations,
+    rows: Range<usize>,
     mut tiles: Unpacked,
     records: impl Iterator<Item = &'a [u8]>,
-    y: &mut RowsMut,
+    into: &mut RowsMut,
 ) {
-    let [rows, out] = y.shape();
-    for (pair, records) in records.enumerate() {
+    let [height, out] = into.shape();
+    for (records, first) in records.zip((0..out).step_by(ROWS)) {
         tiles.fill::<S, K>(records);
         // SAFETY: it is the only part.
-        let mut y = unsafe { y.part(0..rows, pair * ROWS..out.min(pair * ROWS + ROWS)) };
+        let mut into = unsafe { into.part(0..height, first..out.min(first + ROWS)) };
         match (K::MINS, K::SIGNED) {
-            (true, _) => multiply_tiles::<S, true, false>(activations, &tiles, &mut y),
-            (false, false) => multiply_tiles::<S, false, false>(activations, &tiles, &mut y),
-            (false, true) => multiply_tiles::<S, false, true>(activations, &tiles, &mut y),
+            (true, _) => multiply_tiles::<S, true, false>(activations, rows.clone(), &tiles, &mut into),
+            (false, false) => multiply_tiles::<S, false, false>(activations, rows.clone(), &tiles, &mut into),
+            (false, true) => multiply_tiles::<S, false, true>(activations, rows.clone(), &tiles, &mut into),
         }
     }
 }
 
 fn multiply_tiles<S: Dots, const MINS: bool, const SIGNED: bool>(
     activations: &Activations,
+    rows: Range<usize>,
     tiles: &Unpacked,
-    y: &mut RowsMut,
+    into: &mut RowsMut,
 ) {
-    for (row, count, panel) in activations.panels() {
+    let start = rows.start;
+    for (row, count, panel) in activations.panels(rows) {
         match count {
-            1 => store(multiply_panel::<S, MINS, SIGNED, 1>(tiles, panel), row, y),
-            2 => store(multiply_panel::<S, MINS, SIGNED, 2>(tiles, panel), row, y),
-            3 => store(multiply_panel::<S, MINS, SIGNED, 3>(tiles, panel), row, y),
-            _ => store(multiply_panel::<S, MINS, SIGNED, PANEL>(tiles, panel), row, y),
+            1 => store(multiply_panel::<S, MINS, SIGNED, 1>(tiles, panel), row - start, into),
+            2 => store(multiply_panel::<S, MINS, SIGNED, 2>(tiles, panel), row - start, into),
+            3 => store(multiply_panel::<S, MINS, SIGNED, 3>(tiles, panel), row - start, into),
+            _ => store(multiply_panel::<S, MINS, SIGNED, PANEL>(tiles, panel), row - start, into),
         }
     }
 }
 
 /// Writes the sums of consecutive rows, from `first` on.
 #[inline(always)]
-fn store<const T: usize>(sums: [Sums; T], first: usize, y: &mut RowsMut) {
-    for (row, sums) in sums.into_iter().enumerate() {
-        write(sums, y.row(first + row));
+fn store<const T: usize>(sums: [Sums; T], first: usize, into: &mut RowsMut) {
+    for (row, sums) in (first..).zip(sums) {
+        write(sums, into.row(row));
     }
 }
 

@@ -11,13 +11,17 @@ pub(crate) fn exp(x: F32x4) -> F32x4 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = x.max(F32x4::splat(-87.0)).min(F32x4::splat(88.0));
-    let n = x.mul(F32x4::splat(core::f32::consts::LOG2_E)).round();
-    let r = x.sub(n.mul(F32x4::splat(LN2_HIGH))).sub(n.mul(F32x4::splat(LN2_LOW)));
+    // Beside so large a number there is room for nothing but whole ones.
+    let large = F32x4::splat(F32x4::LARGE);
+    let beside = x.mul_add(F32x4::splat(core::f32::consts::LOG2_E), large);
+    let n = beside.sub(large);
+    let r = n.mul_add(F32x4::splat(-LN2_HIGH), x);
+    let r = n.mul_add(F32x4::splat(-LN2_LOW), r);
     let mut p = F32x4::splat(1.0 / 5040.0);
     for c in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = p.mul_add(r, F32x4::splat(c));
     }
-    p.mul(n.exp2i())
+    p.mul(beside.exp2_beside())
 }
 
 /// The error function, within 2e-7 everywhere (Abramowitz and Stegun, 7.1.26).

@@ -2,11 +2,11 @@
 
 use burn::tensor::Device;
 
-use super::{layout::Format, pack::Packer};
+use super::pack::Packer;
 use crate::{
     Result,
     formats::{Dtype, TensorRows, blocks::BlockFormat},
-    kernels::cpu::linear_q::{BYTES, Weight, multiply_both_ways},
+    kernels::cpu::linear_q::{BYTES, multiply_both_ways},
 };
 
 /// One for each way in which bytes are multiplied: without sign in full groups and in halves of them, and with one.
@@ -25,10 +25,8 @@ fn agrees(dtype: Dtype) -> Result<bool> {
     // No byte is over 63, so that every scale is finite.
     let bytes = (0..dtype.bytes_for(&shape).unwrap_or(0)).map(|i| (i * 37 % 64) as u8).collect();
     let mut rows = TensorRows::of_bytes(dtype, shape, bytes)?;
-    let device = Device::flex();
-    let packed = Packer::new(blocks, columns, &device)?.pack(&mut rows, out, &device)?;
-    let Ok(records) = packed.planes.into_data().try_to_vec::<i32>() else { return Ok(false) };
-    let weight = Weight { records: bytemuck::cast_slice(&records), format: Format::of(&blocks), shape };
+    let packed = Packer::new(blocks, columns, &Device::flex())?.pack_records(&mut rows, out)?;
+    let weight = packed.weight(columns);
     let x: Vec<f32> = (0..5 * columns).map(|i| (i * 29 % 255) as f32 - 127.0).collect();
     Ok([1, 5].into_iter().all(|rows| {
         let [words, bytes] = multiply_both_ways(&x[..rows * columns], &weight, rows);

@@ -1,4 +1,4 @@
-//! The backend extension of quantised weights, and its CPU kernels.
+//! The backend extensions of packed weights, and their CPU kernels.
 
 use burn::{
     backend::{
@@ -9,17 +9,45 @@ use burn::{
 };
 use burn_flex::FlexTensor;
 
-use super::{
-    dense::Width,
-    layout::{Format, PAIR, TILE},
-};
-use crate::kernels::cpu::{
-    linear_dense, linear_q,
-    rows::{Rows, RowsMut},
+#[cfg(feature = "gpu")]
+use super::layout::Format;
+use super::{PackedWeight, Piece, dense::Width};
+use crate::kernels::{
+    cpu::{
+        linear_dense,
+        linear_q::Input,
+        rows::{Rows, RowsMut},
+    },
+    flex::{contiguous, gate_by},
+    gated_f32::Gate,
 };
 
-/// The operations on weights in the layout of [`super::layout`]. `planes` are the records where they have everything.
-#[backend_extension(Flex, Cube: cfg(feature = "gpu"))]
+/// The operations on weights in records, which are no tensors: a step uses hundreds of them.
+#[backend_extension(Flex)]
+pub(crate) trait RecordOps: Backend {
+    /// See [`super::linear_q`].
+    fn linear_records(x: FloatTensor<Self>, weight: PackedWeight) -> FloatTensor<Self>;
+
+    /// See [`super::linear_q_each`].
+    fn linear_records_each(
+        x: FloatTensor<Self>,
+        a: PackedWeight,
+        b: PackedWeight,
+        c: PackedWeight,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`super::gated_linear_q`].
+    fn gated_linear_records(
+        x: FloatTensor<Self>,
+        gate: PackedWeight,
+        up: PackedWeight,
+        by: Gate,
+    ) -> FloatTensor<Self>;
+}
+
+/// The operations on weights in the layout of [`super::layout`], its parts lying apart.
+#[cfg(feature = "gpu")]
+#[backend_extension(Cube)]
 pub(crate) trait PackedOps: Backend {
     /// `x: [rows, in]` → `[rows, out]`.
     fn linear_q(
@@ -67,41 +95,51 @@ fn dims(x: &FlexTensor) -> [usize; 2] {
     [x.layout().shape()[0], x.layout().shape()[1]]
 }
 
-impl PackedOps for Flex {
-    fn linear_q(
-        x: FlexTensor,
-        records: FlexTensor,
-        _: FlexTensor,
-        _: FlexTensor,
-        format: Format,
-        out: usize,
-    ) -> FlexTensor {
-        let (x, records) = (x.to_contiguous(), records.to_contiguous());
-        let [rows, columns] = dims(&x);
-        let records = bytemuck::cast_slice(values::<i32>(&records));
-        let weight = linear_q::Weight { records, format, shape: [out, columns] };
+/// The products of `x: [rows, in]` with each of the weights: `[rows, out]`.
+fn multiply<const N: usize>(x: FlexTensor, weights: [&PackedWeight; N]) -> ([Vec<f32>; N], usize) {
+    let x = contiguous(x);
+    let [rows, columns] = dims(&x);
+    let mut input = Input::new(values(&x), columns);
+    let products = weights.map(|weight| {
+        let [out, _] = weight.shape;
         let mut y = vec![0.0; rows * out];
-        linear_q::multiply(values(&x), &weight, &mut y);
-        FlexTensor::from_data(TensorData::new(y, [rows, out]))
+        let all = RowsMut::new(&mut y, out);
+        for (piece, first) in weight.pieces.iter().zip((0..out).step_by(weight.piece_rows)) {
+            let Piece::Records(records) = piece else { continue };
+            // SAFETY: it is the only part.
+            let mut into = unsafe { all.part(0..rows, first..out.min(first + weight.piece_rows)) };
+            records.multiply(&mut input, columns, &mut into);
+        }
+        y
+    });
+    (products, rows)
+}
+
+fn matrix(y: Vec<f32>, rows: usize) -> FlexTensor {
+    let columns = y.len() / rows.max(1);
+    FlexTensor::from_data(TensorData::new(y, [rows, columns]))
+}
+
+impl RecordOps for Flex {
+    fn linear_records(x: FlexTensor, weight: PackedWeight) -> FlexTensor {
+        let ([y], rows) = multiply(x, [&weight]);
+        matrix(y, rows)
     }
 
-    fn rows_q(
-        ids: Vec<u32>,
-        records: FlexTensor,
-        _: FlexTensor,
-        _: FlexTensor,
-        format: Format,
-        width: usize,
-    ) -> FlexTensor {
-        let records = records.to_contiguous();
-        let records: &[u8] = bytemuck::cast_slice(values::<i32>(&records));
-        let out = records.len() / format.pair_bytes(width) * PAIR * TILE;
-        let weight = linear_q::Weight { records, format, shape: [out, width] };
-        let mut y = vec![0.0; ids.len() * width];
-        for (id, row) in ids.iter().zip(y.chunks_exact_mut(width)) {
-            weight.dequantise(*id as usize, row);
-        }
-        FlexTensor::from_data(TensorData::new(y, [ids.len(), width]))
+    fn linear_records_each(
+        x: FlexTensor,
+        a: PackedWeight,
+        b: PackedWeight,
+        c: PackedWeight,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let ([a, b, c], rows) = multiply(x, [&a, &b, &c]);
+        (matrix(a, rows), matrix(b, rows), matrix(c, rows))
+    }
+
+    fn gated_linear_records(x: FlexTensor, gate: PackedWeight, up: PackedWeight, by: Gate) -> FlexTensor {
+        let ([mut y, up], rows) = multiply(x, [&gate, &up]);
+        gate_by(&mut y, &up, by);
+        matrix(y, rows)
     }
 }
 

@@ -21,7 +21,8 @@
 //! A GPU has the three apart. A CPU reads one stream faster than three, and has them together: a *record* is all that
 //! there is of two neighbouring tiles and of one block, or of 256 columns where groups have scales of their own. It has
 //! the planes of its blocks, of every plane first the first tile's; then the scales of the first tile and of the second;
-//! then the bytes of every group, those of the first tile first. Where there is an odd tile, its neighbour is zeros.
+//! then the bytes of every group, those of the first tile first. Where there is an odd tile, its neighbour is zeros. A
+//! record of one block has its scales as IEEE 754 binary16, which is what every file has: a step reads all of them.
 
 use crate::formats::blocks::BlockFormat;
 
@@ -80,10 +81,20 @@ impl Format {
         if self.grouped { SUPER_BLOCK } else { BLOCK }
     }
 
+    /// Bytes of a scale in a record.
+    pub(crate) fn scale_bytes(&self) -> usize {
+        if self.grouped { 4 } else { 2 }
+    }
+
     /// Bytes of the records of a pair of tiles with `columns`.
     pub(crate) fn pair_bytes(&self, columns: usize) -> usize {
+        PAIR * self.tile_bytes(columns, self.scale_bytes())
+    }
+
+    /// Bytes of a tile with `columns` whose scales have so many.
+    pub(crate) fn tile_bytes(&self, columns: usize, scale: usize) -> usize {
         let planes = columns / BLOCK * self.block_bytes();
-        PAIR * (planes + 4 * self.tile_scales(columns) + self.tile_groups(columns))
+        planes + scale * self.tile_scales(columns) + self.tile_groups(columns)
     }
 
     /// Elements of `scales` of a tile with `columns`.

@@ -3,8 +3,9 @@
 use burn::tensor::Device;
 
 use super::{
+    Piece,
     layout::{BLOCK, Format, Order, PAIR, STEP, STEPS, TILE},
-    quantised::Quantised,
+    records::Records,
 };
 use crate::{
     Error, ErrorCode, Result,
@@ -16,6 +17,9 @@ use crate::{
     memory::try_zeros,
 };
 
+/// Bytes of the scales of a tile, where they are f16.
+const SCALES: usize = TILE * 2;
+
 /// Packs rows of a matrix in their order.
 pub(super) struct Packer {
     blocks: BlockFormat,
@@ -24,6 +28,14 @@ pub(super) struct Packer {
     columns: usize,
     /// One block of each row of a tile.
     tile: [Block; TILE],
+}
+
+/// Rows whose parts lie apart; one word at least of each.
+#[cfg(any(test, feature = "gpu"))]
+pub(super) struct Apart {
+    pub(super) planes: Vec<i32>,
+    pub(super) scales: Vec<f32>,
+    pub(super) groups: Vec<i32>,
 }
 
 /// What a tile is packed into.
@@ -56,7 +68,7 @@ impl Packer {
     pub(super) fn tile(&self) -> (usize, usize) {
         match self.order {
             Order::Interleaved => (self.format.pair_bytes(self.columns), PAIR * TILE),
-            Order::Rows => (self.format.pair_bytes(self.columns) / PAIR, TILE),
+            Order::Rows => (self.format.tile_bytes(self.columns, 4), TILE),
         }
     }
 
@@ -70,20 +82,25 @@ impl Packer {
     /// Packs the next `count` rows; the last tile is filled up with zeros.
     ///
     /// # Errors
-    /// `out-of-memory`, or what reading the rows gives.
-    pub(super) fn pack(
-        &mut self,
-        rows: &mut TensorRows<'_>,
-        count: usize,
-        device: &Device,
-    ) -> Result<Quantised> {
-        match self.order {
-            Order::Interleaved => self.pack_records(rows, count, device),
-            Order::Rows => self.pack_apart(rows, count, device),
+    /// `out-of-memory`, or what reading the rows gives; `internal` for a device that this build does not have.
+    pub(super) fn pack(&mut self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Piece> {
+        if on_cpu(device) {
+            return Ok(Piece::Records(self.pack_records(rows, count)?));
         }
+        #[cfg(feature = "gpu")]
+        return Ok(Piece::Quantised(super::quantised::Quantised::new(
+            self.pack_apart(rows, count)?,
+            self.format,
+            count,
+            device,
+        )));
+        #[cfg(not(feature = "gpu"))]
+        Err(Error::new(ErrorCode::Internal, "This build packs weights for the CPU alone."))
     }
 
-    fn pack_apart(&mut self, rows: &mut TensorRows<'_>, count: usize, device: &Device) -> Result<Quantised> {
+    /// The same for a device that reads the parts of the layout apart.
+    #[cfg(any(test, feature = "gpu"))]
+    pub(super) fn pack_apart(&mut self, rows: &mut TensorRows<'_>, count: usize) -> Result<Apart> {
         let (tiles, [planes, scales, groups]) = (count.div_ceil(TILE), self.sizes());
         let mut all_planes: Vec<i32> = try_zeros(tiles * planes / 4)?;
         let mut all_scales: Vec<f32> = try_zeros(tiles * scales)?;
@@ -99,29 +116,26 @@ impl Packer {
             };
             self.pack_tile(&bytes, parts);
         }
-        Ok(Quantised::new(all_planes, all_scales, all_groups, self.format, count, device))
+        Ok(Apart { planes: all_planes, scales: all_scales, groups: all_groups })
     }
 
-    fn pack_records(
-        &mut self,
-        rows: &mut TensorRows<'_>,
-        count: usize,
-        device: &Device,
-    ) -> Result<Quantised> {
+    /// The same for the CPU.
+    pub(super) fn pack_records(&mut self, rows: &mut TensorRows<'_>, count: usize) -> Result<Records> {
         let ([planes, scales, groups], size) = (self.sizes(), self.format.pair_bytes(self.columns));
         let mut all: Vec<i32> = try_zeros(count.div_ceil(PAIR * TILE) * size / 4)?;
         let records: &mut [u8] = bytemuck::cast_slice_mut(&mut all);
         let (mut planes, mut scales, mut groups) = (vec![0; planes], vec![0.0; scales], vec![0; groups]);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut sound) = (Vec::new(), true);
         for first in (0..count).step_by(TILE) {
             bytes.clear();
             rows.next(TILE.min(count - first), &mut bytes)?;
             let parts = Parts { planes: &mut planes, scales: &mut scales, groups: &mut groups };
             self.pack_tile(&bytes, parts);
+            sound &= scales.iter().all(|scale| scale.is_finite());
             let pair = &mut records[first / (PAIR * TILE) * size..][..size];
             self.weave(pair, first / TILE % PAIR, &planes, &scales, &groups);
         }
-        Ok(Quantised::new(all, vec![0.0], vec![0], self.format, count, device))
+        Ok(Records::new(all, self.format, count, sound))
     }
 
     // A browser replaces its first, slow code of a function only between two calls of it: what is called for every tile is
@@ -133,13 +147,17 @@ impl Packer {
         let Self { format, columns, .. } = self;
         let count = columns / format.record_columns();
         let records = records.chunks_exact_mut(format.pair_bytes(*columns) / count);
-        let (scales, groups): (&[u8], &[u8]) = (bytemuck::cast_slice(scales), bytemuck::cast_slice(groups));
-        let [planes_of, scales_of, groups_of] = [planes, scales, groups].map(|part| part.len() / count);
+        let scales: Vec<u8> = match format.grouped {
+            true => bytemuck::cast_slice(scales).to_vec(),
+            false => scales.iter().flat_map(|scale| half::f16::from_f32(*scale).to_le_bytes()).collect(),
+        };
+        let groups: &[u8] = bytemuck::cast_slice(groups);
+        let [planes_of, scales_of, groups_of] = [planes, &scales, groups].map(|part| part.len() / count);
         for (i, record) in records.enumerate() {
             let (into, rest) = record.split_at_mut(planes_of * PAIR);
             let (into_scales, into_groups) = rest.split_at_mut(scales_of * PAIR);
             every_other::<STEP>(&planes[i * planes_of..][..planes_of], STEP, into, tile);
-            every_other::<STEP>(&scales[i * scales_of..][..scales_of], scales_of, into_scales, tile);
+            every_other::<SCALES>(&scales[i * scales_of..][..scales_of], scales_of, into_scales, tile);
             every_other::<TILE>(&groups[i * groups_of..][..groups_of], format.lanes(), into_groups, tile);
         }
     }

@@ -1,41 +1,31 @@
-//! Rows of a quantised weight on their device.
+//! Rows of a quantised weight on a device that is no CPU.
 
 use burn::{
     backend::Dispatch,
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
-use super::{flex::PackedOps, layout::Format};
+use super::{flex::PackedOps, layout::Format, pack::Apart};
 
 /// Consecutive rows of a quantised weight, laid out as [`super::layout`] says.
 #[derive(Clone, Debug)]
 pub(super) struct Quantised {
-    /// The planes, or the records on a CPU.
-    pub(super) planes: Tensor<1, Int>,
-    /// One zero on a CPU.
+    planes: Tensor<1, Int>,
     scales: Tensor<1>,
-    /// One zero on a CPU, and where the format has no groups.
     groups: Tensor<1, Int>,
     format: Format,
     rows: usize,
 }
 
 impl Quantised {
-    pub(super) fn new(
-        planes: Vec<i32>,
-        scales: Vec<f32>,
-        groups: Vec<i32>,
-        format: Format,
-        rows: usize,
-        device: &Device,
-    ) -> Self {
+    pub(super) fn new(parts: Apart, format: Format, rows: usize, device: &Device) -> Self {
         let words = |words: Vec<i32>| {
             let shape = [words.len()];
             Tensor::from_data(TensorData::new(words, shape), (device, DType::I32))
         };
-        let shape = [scales.len()];
-        let scales = Tensor::from_data(TensorData::new(scales, shape), device);
-        Self { planes: words(planes), scales, groups: words(groups), format, rows }
+        let shape = [parts.scales.len()];
+        let scales = Tensor::from_data(TensorData::new(parts.scales, shape), device);
+        Self { planes: words(parts.planes), scales, groups: words(parts.groups), format, rows }
     }
 
     /// `x: [rows, in]` → `[rows, out]`.

@@ -7,9 +7,9 @@ mod gpu;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
-    PackedWeight, Piece,
+    PackedWeight, Piece, gated_linear_q,
     layout::{BLOCK, Format, Order, PAIR, STEP, STEPS, TILE},
-    linear_q, multiplies_exactly,
+    linear_q, linear_q_each, multiplies_exactly,
     pack::Packer,
     rows_q,
 };
@@ -21,7 +21,8 @@ use crate::{
         dequantise::Decoder,
     },
     kernels::{
-        cpu::{self, linear_q::multiply_both_ways},
+        cpu::linear_q::multiply_both_ways,
+        gated_f32::{Gate, gated_f32},
         testing::{assert_close, random, random_tensor, values},
     },
 };
@@ -118,10 +119,11 @@ fn rounded(block: &[f32]) -> (f32, Vec<f64>) {
 /// file, and what is packed is most of it.
 #[test]
 fn packed_weights_take_little_more_than_the_file() {
-    let expected = [1111, 1200, 1091, 1167, 1059, 1238, 1055, 1056, 1045, 1010];
-    for ((dtype, _), expected) in BLOCKS.into_iter().zip(expected) {
+    let apart = [1111, 1200, 1091, 1167, 1059, 1238, 1055, 1056, 1045, 1010];
+    let records = [1000, 1000, 1000, 1000, 1000, 1238, 1055, 1056, 1045, 1010];
+    for (i, (dtype, _)) in BLOCKS.into_iter().enumerate() {
         let format = BlockFormat::of(dtype).unwrap();
-        for order in [Order::Rows, Order::Interleaved] {
+        for (order, expected) in [(Order::Rows, apart[i]), (Order::Interleaved, records[i])] {
             for columns in [256, 2048] {
                 let (bytes, rows) = Packer::in_order(format, columns, order).unwrap().tile();
                 let stored = rows * columns / format.elements * format.bytes;
@@ -173,6 +175,39 @@ fn one_row_and_many_give_the_same_bits() {
     }
 }
 
+/// Of weights of the same and of different types, in one piece and in several.
+#[test]
+fn products_of_the_same_rows_are_those_of_each_weight() {
+    let device = Device::flex();
+    let mut weights: Vec<_> = (0..).zip(BLOCKS).map(|(i, kind)| Stored::blocks(i, kind, [11, 512])).collect();
+    weights.push(Stored::blocks(50, BLOCKS[1], [29, 512]));
+    weights.push(Stored::blocks(51, BLOCKS[1], [11, 512]));
+    weights.push(Stored::dense(52, Dtype::F16, [11, 512]));
+    let packed: Vec<_> = weights
+        .iter()
+        .zip([usize::MAX, 1].into_iter().cycle())
+        .map(|(stored, limit)| PackedWeight::pack_pieces(&mut stored.rows(), limit, &device).unwrap())
+        .collect();
+    for (i, first) in packed.iter().enumerate() {
+        for rows in [1, 5] {
+            let x: Tensor<2> = random_tensor(7, [rows, 512]);
+            let three = [first, &packed[(i + 1) % packed.len()], &packed[1]];
+            let together = linear_q_each(x.clone(), three);
+            for (weight, found) in three.into_iter().zip(together) {
+                assert_eq!(found.dims(), [rows, weight.shape[0]]);
+                assert_eq!(values(found), values(linear_q(x.clone(), weight)), "{} first", weights[i].dtype);
+            }
+            for by in [Gate::Silu, Gate::GeluTanh] {
+                let (gate, up) = (linear_q(x.clone(), first), linear_q(x.clone(), &packed[11]));
+                if gate.dims() == up.dims() {
+                    let found = values(gated_linear_q(x.clone(), first, &packed[11], by));
+                    assert_eq!(found, values(gated_f32(gate, up, by)));
+                }
+            }
+        }
+    }
+}
+
 /// Whichever way this machine takes.
 #[test]
 fn words_and_bytes_give_the_same_bits() {
@@ -180,10 +215,8 @@ fn words_and_bytes_give_the_same_bits() {
         let [out, columns] = stored.shape;
         let blocks = BlockFormat::of(stored.dtype).unwrap();
         let mut packer = Packer::new(blocks, columns, &Device::flex()).unwrap();
-        let piece = packer.pack(&mut stored.rows(), out, &Device::flex()).unwrap();
-        let records: Vec<i32> = piece.planes.into_data().try_to_vec().unwrap();
-        let records = bytemuck::cast_slice(&records);
-        let weight = cpu::linear_q::Weight { records, format: Format::of(&blocks), shape: stored.shape };
+        let records = packer.pack_records(&mut stored.rows(), out).unwrap();
+        let weight = records.weight(columns);
         for rows in [1, 2, 3, 9] {
             let [words, bytes] = multiply_both_ways(&random(seed, rows * columns), &weight, rows);
             assert_eq!(words, bytes, "{} {:?}, {rows} rows", stored.dtype, stored.shape);
@@ -278,6 +311,24 @@ fn activations_at_the_ends_of_their_range() {
     }
 }
 
+/// Wherever in the weight the scale is, and in any of its pieces.
+#[test]
+fn a_scale_that_is_no_number_makes_products_and_rows_nan() {
+    for (i, kind) in BLOCKS.into_iter().enumerate() {
+        for spoiled in [half::f16::INFINITY, half::f16::NEG_INFINITY, half::f16::NAN] {
+            let mut stored = Stored::blocks(i as u64, kind, [9, 512]);
+            let last = stored.bytes.len() - BlockFormat::of(kind.0).unwrap().bytes + kind.1[0];
+            stored.bytes[last..last + 2].copy_from_slice(&spoiled.to_le_bytes());
+            let weight = PackedWeight::pack_pieces(&mut stored.rows(), 1, &Device::flex()).unwrap();
+            for rows in [1, 3] {
+                let found = values(linear_q(random_tensor(3, [rows, 512]), &weight));
+                assert!(found.chunks(9).all(|row| row[8].is_nan() && row[0].is_finite()), "{}", kind.0);
+            }
+            assert!(values(rows_q(&[8], &weight)).iter().all(|value| value.is_nan()), "{}", kind.0);
+        }
+    }
+}
+
 /// A quant, from its place in the planes as the table of [`super::layout`] has it: `byte(plane, i)` is byte `i` of a
 /// plane of the block.
 fn quant(byte: impl Fn(usize, usize) -> u8, bits: usize, order: Order, place: (usize, usize)) -> i32 {
@@ -302,9 +353,19 @@ fn quants_lie_as_documented_in_both_orders() {
         let format = Format::of(&blocks);
         for order in [Order::Rows, Order::Interleaved] {
             let mut packer = Packer::in_order(blocks, columns, order).unwrap();
-            let piece = packer.pack(&mut stored.rows(), out, &Device::flex()).unwrap();
-            let words: Vec<i32> = piece.planes.into_data().try_to_vec().unwrap();
-            let bytes: &[u8] = bytemuck::cast_slice(&words);
+            let bytes: Vec<u8> = match order {
+                Order::Rows => {
+                    let apart = packer.pack_apart(&mut stored.rows(), out).unwrap();
+                    let tiles = out.div_ceil(TILE);
+                    assert_eq!(apart.scales.len(), tiles * format.tile_scales(columns));
+                    assert_eq!(apart.groups.len(), (tiles * format.tile_groups(columns) / 4).max(1));
+                    bytemuck::cast_slice(&apart.planes).to_vec()
+                }
+                Order::Interleaved => {
+                    let records = packer.pack_records(&mut stored.rows(), out).unwrap();
+                    records.weight(columns).records.to_vec()
+                }
+            };
             let place = |tile: usize, b: usize, plane: usize, i: usize| match order {
                 Order::Rows => (tile * columns / BLOCK + b) * format.block_bytes() + plane * STEP + i,
                 Order::Interleaved => {
@@ -347,5 +408,5 @@ fn what_cannot_be_packed_is_a_typed_error() {
     assert_eq!(pack(Dtype::F32, [3, 0], 0).code, ErrorCode::TensorShape);
     let whole = Stored::blocks(1, BLOCKS[0], [4, 32]).pack();
     assert_eq!(whole.shape, [4, 32]);
-    assert!(matches!(whole.pieces[..], [Piece::Quantised(_)]));
+    assert!(matches!(whole.pieces[..], [Piece::Records(_)]));
 }

@@ -115,14 +115,6 @@ struct Sight {
     causal: Causal,
 }
 
-impl Sight {
-    /// The same without the first `tokens` tokens.
-    fn after(&self, tokens: usize) -> Self {
-        let causal = Causal { position: self.causal.position + tokens, ..self.causal };
-        Self { rotation: self.rotation.after(tokens), causal }
-    }
-}
-
 fn sights(config: &LlamaConfig, weights: &impl Weights) -> Result<Vec<(Rope, Scores)>> {
     let factors = |scaling: &_| match scaling {
         RopeScaling::Factors => weights.read("rope_freqs.weight", &[config.head_dim / 2]).map(Some),
@@ -182,11 +174,11 @@ impl DecoderLayer {
 
     /// `[tokens, hidden]` → the same. The tokens' keys and values are appended to layer `i` of the cache.
     fn forward(&self, x: Tensor<2>, sight: &Sight, cache: &mut KvCache, i: usize) -> Result<Tensor<2>> {
-        let (normed, cached) = self.remember(&x, sight, cache, i)?;
-        Ok(self.see(x, normed, sight, cached))
+        let (query, cached) = self.remember(&x, sight, cache, i)?;
+        Ok(self.see(x, query, &sight.causal, cached))
     }
 
-    /// Appends the keys and values of `x: [tokens, hidden]` to layer `i` of the cache. Gives `x` normalised, and the
+    /// Appends the keys and values of `x: [tokens, hidden]` to layer `i` of the cache. Gives the tokens' queries, and the
     /// layer.
     fn remember<'a>(
         &self,
@@ -195,14 +187,12 @@ impl DecoderLayer {
         cache: &'a mut KvCache,
         i: usize,
     ) -> Result<(Tensor<2>, &'a CachedHeads)> {
-        let normed = self.input_layernorm.forward(x.clone());
-        let cached = self.self_attn.remember(normed.clone(), sight, cache, i)?;
-        Ok((normed, cached))
+        self.self_attn.remember(self.input_layernorm.forward(x.clone()), sight, cache, i)
     }
 
-    /// What is made of tokens that are remembered; `x`, and `normed` of it: `[tokens, hidden]` → the same.
-    fn see(&self, x: Tensor<2>, normed: Tensor<2>, sight: &Sight, cached: &CachedHeads) -> Tensor<2> {
-        let attention = self.self_attn.see(normed, sight, cached);
+    /// What is made of tokens that are remembered, `x` and their queries: `[tokens, hidden]`.
+    fn see(&self, x: Tensor<2>, query: Tensor<2>, causal: &Causal, cached: &CachedHeads) -> Tensor<2> {
+        let attention = self.self_attn.see(query, causal, cached);
         match &self.feedforward_layernorms {
             None => {
                 let x = x + attention;

@@ -1,6 +1,8 @@
 //! Rows of f32 rounded to eight bits, block by block, in panels of a few rows.
 #![allow(clippy::needless_range_loop)] // loops over constants, which unroll
 
+use core::ops::Range;
+
 use crate::kernels::{
     cpu::{f32x4::F32x4, i16x8::I16x8},
     linear_q::layout::BLOCK,
@@ -39,6 +41,8 @@ pub(super) struct Activations {
     form: Form,
     /// Columns whose quants are summed.
     group: usize,
+    /// What is subtracted from the quants of the weights.
+    offset: i32,
     /// Per panel and word of a row, that of each row.
     words: Vec<i32>,
     /// Per panel and block, for each row its scale.
@@ -73,6 +77,7 @@ impl Activations {
             columns,
             form,
             group,
+            offset,
             words: vec![0; blocks * form.words()],
             scales: vec![0.0; blocks],
             starts: vec![0; groups],
@@ -80,18 +85,28 @@ impl Activations {
         };
         for (first, x) in (0..rows).step_by(PANEL).zip(x.chunks(PANEL * columns)) {
             match rows - first {
-                1 => activations.round_panel::<1>(first, x, offset),
-                2 => activations.round_panel::<2>(first, x, offset),
-                3 => activations.round_panel::<3>(first, x, offset),
-                _ => activations.round_panel::<PANEL>(first, x, offset),
+                1 => activations.round_panel::<1>(first, x),
+                2 => activations.round_panel::<2>(first, x),
+                3 => activations.round_panel::<3>(first, x),
+                _ => activations.round_panel::<PANEL>(first, x),
             }
         }
         activations
     }
 
-    /// The panels, and the number and count of the rows of each.
-    pub(super) fn panels(&self) -> impl Iterator<Item = (usize, usize, Panel<'_>)> {
-        (0..self.rows).step_by(PANEL).map(|first| {
+    /// Whether they were rounded as [`Activations::new`] would with these arguments.
+    pub(super) fn are_for(&self, form: Form, group: usize, offset: i32) -> bool {
+        (self.form, self.group, self.offset) == (form, group, offset)
+    }
+
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The panels of `rows`, which begin with one, and the number and count of the rows of each.
+    pub(super) fn panels(&self, rows: Range<usize>) -> impl Iterator<Item = (usize, usize, Panel<'_>)> {
+        (rows.start..rows.end.min(self.rows)).step_by(PANEL).map(|first| {
             let count = PANEL.min(self.rows - first);
             let part = |per_row: usize| first * per_row..(first + count) * per_row;
             let panel = Panel {
@@ -106,8 +121,8 @@ impl Activations {
 
     /// Rounds the `H` rows `x`, which are numbers `first` and following.
     #[inline(never)]
-    fn round_panel<const H: usize>(&mut self, first: usize, x: &[f32], offset: i32) {
-        let (columns, groups, form) = (self.columns, BLOCK / self.group, self.form);
+    fn round_panel<const H: usize>(&mut self, first: usize, x: &[f32]) {
+        let (columns, groups, form, offset) = (self.columns, BLOCK / self.group, self.form, self.offset);
         let (blocks, width) = (columns / BLOCK, form.words());
         let words = self.words[first * blocks * width..][..blocks * width * H].as_chunks_mut::<H>().0;
         let scales = self.scales[first * blocks..][..blocks * H].as_chunks_mut::<H>().0;

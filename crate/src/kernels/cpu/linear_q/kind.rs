@@ -24,9 +24,11 @@ pub(super) trait Kind {
     const LOW: usize = if Self::BITS < 4 { 1 } else { 2 };
     /// Bytes of the planes of a block of both tiles.
     const PLANES: usize = Self::BITS * STEP * PAIR;
+    /// Bytes of a scale.
+    const SCALE: usize = if Self::GROUPED { 4 } else { 2 };
     /// Bytes of a record.
     const RECORD: usize = Self::BLOCKS * Self::PLANES
-        + PAIR * Self::SCALES * TILE * 4
+        + PAIR * Self::SCALES * TILE * Self::SCALE
         + if Self::GROUPED { Self::BLOCKS * Self::GROUPS * PAIR * Self::SCALES * TILE } else { 0 };
 }
 

@@ -71,15 +71,16 @@ unsafe fn scales<K: Kind>(record: *const u8, g: usize, tile: usize) -> [F32x4; 2
     // SAFETY: the caller's promise.
     unsafe {
         let factors = record.add(K::BLOCKS * K::PLANES);
-        let groups = factors.add(PAIR * K::SCALES * STEP);
+        let groups = factors.add(PAIR * K::SCALES * TILE * K::SCALE);
         let each = |kind: usize| {
             if kind >= K::SCALES {
                 return F32x4::splat(0.0);
             }
-            let factor = F32x4::load(factors.add((tile * K::SCALES + kind) * STEP).cast());
+            let factor = factors.add((tile * K::SCALES + kind) * TILE * K::SCALE);
             if !K::GROUPED {
-                return factor;
+                return F32x4::from_finite_f16(factor.cast::<[u16; TILE]>().read_unaligned());
             }
+            let factor = F32x4::load(factor.cast());
             let place = ((g * PAIR + tile) * K::SCALES + kind) * TILE;
             F32x4::from_i8(groups.add(place).cast::<[i8; TILE]>().read()).mul(factor)
         };

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::{super::LlamaConfig, Sight};
 use crate::{
     Result,
-    nn::{CachedHeads, KvCache, Linear, RmsNorm, Weights, attention_cached},
+    nn::{CachedHeads, Causal, KvCache, Linear, RmsNorm, Weights, attention_cached},
 };
 
 #[derive(Clone, Debug)]
@@ -50,30 +50,27 @@ impl Attention {
         })
     }
 
-    /// Appends the keys and values of `x: [tokens, hidden]` to layer `i` of the cache, and gives the layer.
+    /// Appends the keys and values of `x: [tokens, hidden]` to layer `i` of the cache. Gives the tokens' queries, and the
+    /// layer.
     pub(super) fn remember<'a>(
         &self,
         x: Tensor<2>,
         sight: &Sight,
         cache: &'a mut KvCache,
         i: usize,
-    ) -> Result<&'a CachedHeads> {
-        let (key, value) = (self.k_proj.forward(x.clone()), self.v_proj.forward(x));
-        let key = match &self.norms {
-            Some([_, keys]) => keys.forward_heads(key),
-            None => key,
-        };
-        cache.append(i, sight.rotation.apply(key, self.num_key_value_heads), value)
-    }
-
-    /// What each token of `x: [tokens, hidden]`, remembered already, sees → the same shape.
-    pub(super) fn see(&self, x: Tensor<2>, sight: &Sight, cached: &CachedHeads) -> Tensor<2> {
-        let query = self.q_proj.forward(x);
-        let query = match &self.norms {
-            Some([queries, _]) => queries.forward_heads(query),
-            None => query,
+    ) -> Result<(Tensor<2>, &'a CachedHeads)> {
+        let [query, key, value] = Linear::forward_each([&self.q_proj, &self.k_proj, &self.v_proj], x);
+        let [query, key] = match &self.norms {
+            Some([queries, keys]) => [queries.forward_heads(query), keys.forward_heads(key)],
+            None => [query, key],
         };
         let query = sight.rotation.apply(query, self.num_attention_heads);
-        self.o_proj.forward(attention_cached(query, cached, &sight.causal))
+        let key = sight.rotation.apply(key, self.num_key_value_heads);
+        Ok((query, cache.append(i, key, value)?))
+    }
+
+    /// What the tokens with these queries, remembered already, see: `[tokens, heads · width]` → `[tokens, hidden]`.
+    pub(super) fn see(&self, query: Tensor<2>, causal: &Causal, cached: &CachedHeads) -> Tensor<2> {
+        self.o_proj.forward(attention_cached(query, cached, causal))
     }
 }

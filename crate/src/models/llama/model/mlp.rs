@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::super::LlamaConfig;
 use crate::{
     Result,
-    nn::{Gate, Linear, Weights, gated},
+    nn::{Gate, Linear, Weights},
 };
 
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl Mlp {
 
     /// `[tokens, hidden]` → the same.
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let (gate, up) = (self.gate_proj.forward(x.clone()), self.up_proj.forward(x));
-        self.down_proj.forward(gated(gate, up, self.hidden_act))
+        let gated = Linear::forward_gated([&self.gate_proj, &self.up_proj], x, self.hidden_act);
+        self.down_proj.forward(gated)
     }
 }

@@ -6,7 +6,7 @@ use super::{DecoderLayer, Llama, Logits, Sight, no_sight};
 use crate::{
     Error, ErrorCode, Result,
     models::llama::LayerType,
-    nn::{CachedHeads, KvCache},
+    nn::{CachedHeads, Causal, KvCache},
 };
 
 /// Tokens that are being read, and the layer that they have come to: a long text takes a while, and something else may
@@ -18,7 +18,7 @@ pub struct Pass {
     /// `[tokens, hidden]`
     x: Tensor<2>,
     sights: Vec<Sight>,
-    /// After the last layer has remembered them: `x` normalised, and what it remembers. Only tokens whose logits are
+    /// After the last layer has remembered them: their queries, and what it remembers. Only tokens whose logits are
     /// wanted go through the rest of it.
     end: Option<(Tensor<2>, CachedHeads)>,
 }
@@ -75,8 +75,8 @@ impl Llama {
             if i + 1 < self.layers.len() {
                 x = layer.forward(x, sight, cache, i)?;
             } else {
-                let (normed, cached) = layer.remember(&x, sight, cache, i)?;
-                end = Some((normed, cached.clone()));
+                let (query, cached) = layer.remember(&x, sight, cache, i)?;
+                end = Some((query, cached.clone()));
                 cache.advance(tokens);
             }
         }
@@ -105,10 +105,11 @@ impl Llama {
             Logits::All => 0,
         };
         let layer = self.layers.last().ok_or_else(no_sight)?;
-        let sight = sight_in(&pass.sights, layer)?.after(before);
-        let (normed, cached) = pass.end.ok_or_else(not_through)?;
+        let Causal { position, rules } = sight_in(&pass.sights, layer)?.causal;
+        let causal = Causal { position: position + before, rules };
+        let (query, cached) = pass.end.ok_or_else(not_through)?;
         let wanted = |x: Tensor<2>| x.narrow(0, before, pass.tokens - before);
-        Ok(self.logits(layer.see(wanted(pass.x), wanted(normed), &sight, &cached)))
+        Ok(self.logits(layer.see(wanted(pass.x), wanted(query), &causal, &cached)))
     }
 }
 
