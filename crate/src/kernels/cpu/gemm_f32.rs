@@ -1,19 +1,23 @@
 //! Matrix product over a right-hand side packed once into column panels.
 //!
 //! The weight of a linear layer never changes, so its panels are made when the model is loaded and every forward
-//! streams through them. The register tile is 4 rows × 8 columns: eight accumulators, two panel vectors, one
-//! broadcast and one product fit the fifteen vector registers that V8 leaves to wasm code on x86-64.
+//! streams through them. A register tile is a few rows × 8 columns: two accumulators for each row, two panel vectors
+//! and one broadcast have to fit the fifteen vector registers that V8 leaves to wasm code on x86-64.
+
+use core::ops::Range;
 
 use super::f32x4::F32x4;
 
 /// Columns of a panel.
 pub(crate) const PANEL: usize = 8;
-/// Rows of a register tile.
-const TILE: usize = 4;
+/// The most rows of a register tile. Where a product is rounded before it is added, it needs a register of its own.
+const TILE: usize = if cfg!(target_feature = "relaxed-simd") { 6 } else { 4 };
 /// Rows of the left-hand side that stay in the second-level cache while all panels pass by.
 const ROWS: usize = 128;
 /// Depth of a block: a panel block of `DEPTH × PANEL` f32 is 12 KiB and stays in the first-level cache.
 const DEPTH: usize = 384;
+/// f32 of a cache line.
+const LINE: usize = 16;
 
 /// The length of the panels of a `k × n` matrix.
 pub(crate) const fn panels_len(k: usize, n: usize) -> usize {
@@ -80,13 +84,15 @@ pub(crate) fn gemm_strided(
     assert!(bias.is_none_or(|b| b.len() >= n));
     for first_row in (0..m).step_by(ROWS) {
         let rows = first_row..m.min(first_row + ROWS);
-        for first in (0..k.max(1)).step_by(DEPTH) {
-            let depth = first..k.min(first + DEPTH);
-            for column in (0..n).step_by(PANEL) {
-                let panel = &panels.data[column / PANEL * panels.stride..];
-                let panel = &panel[depth.start * PANEL..depth.end * PANEL];
+        for column in (0..n).step_by(PANEL) {
+            let panel = &panels.data[column / PANEL * panels.stride..];
+            for first in (0..k.max(1)).step_by(DEPTH) {
+                let depth = first..k.min(first + DEPTH);
                 let start = (first == 0).then(|| bias_lanes(bias, column));
-                let block = Block { a, first, panel, start };
+                let block = Block { a, first, panel: &panel[depth.start * PANEL..depth.end * PANEL], start };
+                if rows.len() > TILE {
+                    touch(block.panel);
+                }
                 if column + PANEL <= n {
                     block.add_to_rows(rows.clone(), &mut c.data[column..], c.stride);
                 } else {
@@ -94,6 +100,15 @@ pub(crate) fn gemm_strided(
                 }
             }
         }
+    }
+}
+
+/// Brings `block` into the first-level cache. Loads that nothing waits for come side by side, while those of a product
+/// would come one after the other; wasm has no instruction to prefetch.
+fn touch(block: &[f32]) {
+    for line in block.chunks(LINE) {
+        // SAFETY: a reference is valid for reading.
+        unsafe { (&raw const line[0]).read_volatile() };
     }
 }
 
@@ -115,40 +130,40 @@ struct Block<'a> {
 
 impl Block<'_> {
     /// Adds the block into whole panels of eight columns; `c` starts at the panel's first column.
-    fn add_to_rows(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize) {
-        for row in rows.clone().step_by(TILE) {
-            let height = TILE.min(rows.end - row);
-            self.tile(row, height, &mut c[row * stride..], stride);
+    fn add_to_rows(&self, rows: Range<usize>, c: &mut [f32], stride: usize) {
+        for tile in tiles(rows) {
+            self.tile(tile.clone(), &mut c[tile.start * stride..], stride);
         }
     }
 
     /// The same for the last panel, of which only `width` columns exist.
-    fn add_to_edge(&self, rows: core::ops::Range<usize>, c: &mut [f32], stride: usize, width: usize) {
-        for row in rows.clone().step_by(TILE) {
-            let height = TILE.min(rows.end - row);
+    fn add_to_edge(&self, rows: Range<usize>, c: &mut [f32], stride: usize, width: usize) {
+        for tile in tiles(rows) {
             let mut edge = [0.0; TILE * PANEL];
-            for (r, line) in edge.chunks_exact_mut(PANEL).take(height).enumerate() {
-                line[..width].copy_from_slice(&c[(row + r) * stride..][..width]);
+            for (line, row) in edge.chunks_exact_mut(PANEL).zip(tile.clone()) {
+                line[..width].copy_from_slice(&c[row * stride..][..width]);
             }
-            self.tile(row, height, &mut edge, PANEL);
-            for (r, line) in edge.chunks_exact(PANEL).take(height).enumerate() {
-                c[(row + r) * stride..][..width].copy_from_slice(&line[..width]);
+            self.tile(tile.clone(), &mut edge, PANEL);
+            for (line, row) in edge.chunks_exact(PANEL).zip(tile) {
+                c[row * stride..][..width].copy_from_slice(&line[..width]);
             }
         }
     }
 
-    fn tile(&self, row: usize, height: usize, c: &mut [f32], stride: usize) {
-        match height {
-            4 => self.tile_of::<4>(row, c, stride),
-            3 => self.tile_of::<3>(row, c, stride),
-            2 => self.tile_of::<2>(row, c, stride),
-            _ => self.tile_of::<1>(row, c, stride),
+    fn tile(&self, rows: Range<usize>, c: &mut [f32], stride: usize) {
+        match rows.len() {
+            6 => self.tile_of::<6>(rows.start, c, stride),
+            5 => self.tile_of::<5>(rows.start, c, stride),
+            4 => self.tile_of::<4>(rows.start, c, stride),
+            3 => self.tile_of::<3>(rows.start, c, stride),
+            2 => self.tile_of::<2>(rows.start, c, stride),
+            _ => self.tile_of::<1>(rows.start, c, stride),
         }
     }
 
     // Counted loops over `H`, so that they unroll and the sums stay in registers.
     #[allow(clippy::needless_range_loop)]
-    #[inline]
+    #[inline(never)]
     fn tile_of<const H: usize>(&self, row: usize, c: &mut [f32], stride: usize) {
         let depth = self.panel.len() / PANEL;
         assert!(c.len() >= (H - 1) * stride + PANEL);
@@ -177,6 +192,13 @@ impl Block<'_> {
             }
         }
     }
+}
+
+/// Cuts rows into as few tiles as possible, whose heights differ by one at most.
+fn tiles(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let (count, first) = (rows.len(), rows.start);
+    let tiles = count.div_ceil(TILE);
+    (0..tiles).map(move |t| first + t * count / tiles..first + (t + 1) * count / tiles)
 }
 
 #[cfg(test)]
