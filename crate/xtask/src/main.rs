@@ -15,6 +15,9 @@ use std::{
 use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// Keeps operations in the order of the source. The compiler knows of no registers in wasm, and by its own order would
+/// have more values alive in the loops of the kernels than the browser has registers for.
+const ORDER: &str = "llvm-args=-pre-RA-sched=source";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -53,9 +56,12 @@ fn compile(kind: &str, profile: &str) -> Result<()> {
     if kind == "cpu_threads" {
         share_memory(&mut cargo);
     }
+    if kind != "gpu" {
+        cargo.args(["--", "-C", ORDER]);
+    }
     if kind == "cpu_relaxed" || kind == "cpu_threads" {
         // For this crate alone: some of what it depends on does not compile with it.
-        cargo.args(["--", "-C", "target-feature=+relaxed-simd"]);
+        cargo.args(["-C", "target-feature=+relaxed-simd"]);
     }
     let status = cargo.status()?;
     if status.success() { Ok(()) } else { Err(format!("cargo build of the {kind} file failed").into()) }

@@ -10,6 +10,7 @@ use super::{
 /// Room for one head's intermediate results, reused from head to head.
 pub(crate) struct Scratch {
     scores: Vec<f32>,
+    sums: Vec<f32>,
     keys: Vec<f32>,
     values: Vec<f32>,
 }
@@ -19,6 +20,7 @@ impl Scratch {
     pub(crate) fn new(length: usize, width: usize) -> Self {
         Self {
             scores: vec![0.0; length * length],
+            sums: vec![0.0; length],
             keys: vec![0.0; panels_len(width, length)],
             values: vec![0.0; panels_len(length, width)],
         }
@@ -40,23 +42,41 @@ pub(crate) fn attend(head: &Head, scratch: &mut Scratch, out: &mut RowsMut) {
         return;
     }
     let stride = head.stride;
-    let Scratch { scores, keys, values } = scratch;
+    let Scratch { scores, sums, keys, values } = scratch;
     let scores = &mut scores[..length * length];
     pack(width, length, |d, token| head.key[token * stride + d], keys);
     pack(length, width, |token, d| head.value[token * stride + d], values);
     let query = Rows { data: head.query, stride };
     gemm(width, query, keys, None, &mut RowsMut::new(scores, length));
     let scale = 1.0 / (width as f32).sqrt();
-    scores.chunks_exact_mut(length).for_each(|row| softmax(row, scale));
+    let sums = &mut sums[..length];
+    for (row, sum) in scores.chunks_exact_mut(length).zip(sums.iter_mut()) {
+        *sum = exponentials(row, scale);
+    }
     let weights = Rows { data: scores, stride: length };
     gemm(length, weights, values, None, out);
+    for (row, sum) in sums.iter().enumerate() {
+        let norm = F32x4::splat(1.0 / *sum);
+        map(out.row(row), |x| x.mul(norm));
+    }
 }
 
-/// `row = softmax(row · scale)`, shifted by the largest element.
-fn softmax(row: &mut [f32], scale: f32) {
-    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let (shift, scale) = (F32x4::splat(largest * scale), F32x4::splat(scale));
-    map(row, |x| exp(x.mul(scale).sub(shift)));
-    let norm = F32x4::splat(1.0 / row.iter().sum::<f32>());
-    map(row, |x| x.mul(norm));
+/// `row = exp((row − max) · scale)`; returns the sum, by which the softmax has yet to be divided.
+fn exponentials(row: &mut [f32], scale: f32) -> f32 {
+    let largest =
+        F32x4::splat(fold(row, f32::NEG_INFINITY, F32x4::max).into_iter().fold(f32::NEG_INFINITY, f32::max));
+    let scale = F32x4::splat(scale);
+    map(row, |x| exp(x.sub(largest).mul(scale)));
+    fold(row, 0.0, F32x4::add).into_iter().sum()
+}
+
+/// Four partial results of `f` over the elements, whose neutral element is `none`.
+#[inline(always)]
+fn fold(row: &[f32], none: f32, f: impl Fn(F32x4, F32x4) -> F32x4) -> [f32; 4] {
+    let (fours, rest) = row.as_chunks::<4>();
+    let mut last = [none; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    // SAFETY: every chunk holds four elements.
+    let load = |four: &[f32; 4]| unsafe { F32x4::load(four.as_ptr()) };
+    fours.iter().map(load).fold(load(&last), f).to_array()
 }

@@ -1,8 +1,8 @@
 //! Matrix product over a right-hand side packed once into column panels.
 //!
 //! The weight of a linear layer never changes, so its panels are made when the model is loaded and every forward
-//! streams through them. The register tile is 4 rows × 8 columns: eight accumulators, two panel vectors, one
-//! broadcast and one product fit the fifteen vector registers that V8 leaves to wasm code on x86-64.
+//! streams through them. A register tile is a few rows × 8 columns: two accumulators for each row, two panel vectors
+//! and one broadcast have to fit the fifteen vector registers that V8 leaves to wasm code on x86-64.
 
 use core::ops::Range;
 
@@ -14,12 +14,14 @@ use super::{
 
 /// Columns of a panel.
 pub(crate) const PANEL: usize = 8;
-/// Rows of a register tile.
-const TILE: usize = 4;
+/// The most rows of a register tile. Where a product is rounded before it is added, it needs a register of its own.
+const TILE: usize = if cfg!(target_feature = "relaxed-simd") { 6 } else { 4 };
 /// Rows of the left-hand side that stay in the second-level cache while all panels pass by.
 const ROWS: usize = 128;
 /// Depth of a block: a panel block of `DEPTH × PANEL` f32 is 12 KiB and stays in the first-level cache.
 const DEPTH: usize = 384;
+/// f32 of a cache line.
+const LINE: usize = 16;
 
 /// The length of the panels of a `k × n` matrix.
 pub(crate) const fn panels_len(k: usize, n: usize) -> usize {
@@ -43,70 +45,51 @@ pub(crate) fn pack(k: usize, n: usize, at: impl Fn(usize, usize) -> f32, panels:
 /// # Panics
 /// If a slice is too short for `k` and the shape of `c`: a defect of the caller, whatever the input.
 pub(crate) fn gemm(k: usize, a: Rows, panels: &[f32], bias: Option<&[f32]>, c: &mut RowsMut) {
-    gemm_strided(k, a, Panels { data: panels, stride: k * PANEL }, bias, c);
-}
-
-/// Panels of eight columns that begin `stride` elements apart: at least eight times the depth.
-#[derive(Clone, Copy)]
-pub(crate) struct Panels<'a> {
-    pub(crate) data: &'a [f32],
-    pub(crate) stride: usize,
-}
-
-/// [`gemm`] with panels that are parts of deeper ones.
-///
-/// # Panics
-/// As [`gemm`].
-pub(crate) fn gemm_strided(k: usize, a: Rows, panels: Panels, bias: Option<&[f32]>, c: &mut RowsMut) {
     let [m, n] = c.shape();
     if m == 0 || n == 0 {
         return;
     }
     assert!(a.stride >= k && a.data.len() >= (m - 1) * a.stride + k);
-    assert!(panels.data.len() >= (n.div_ceil(PANEL) - 1) * panels.stride + k * PANEL);
+    assert!(panels.len() >= panels_len(k, n));
     assert!(bias.is_none_or(|b| b.len() >= n));
-    let product = Product { k, a, panels, bias };
-    if m >= 2 * TILE {
-        split(m.div_ceil(TILE), m * k * n, |tiles| {
-            let rows = tiles.start * TILE..m.min(tiles.end * TILE);
-            // SAFETY: no two ranges have a row in common.
-            product.write(rows.clone(), 0..n, unsafe { c.part(rows, 0..n) });
-        });
-    } else {
-        split(n.div_ceil(PANEL), m * k * n, |panels| {
-            let columns = panels.start * PANEL..n.min(panels.end * PANEL);
-            // SAFETY: no two ranges have a column in common.
-            product.write(0..m, columns.clone(), unsafe { c.part(0..m, columns) });
-        });
+    // Columns, so that each thread reads panels of its own.
+    split(n.div_ceil(PANEL), m * k * n, |some| {
+        let columns = some.start * PANEL..n.min(some.end * PANEL);
+        let bias = bias.map(|bias| &bias[columns.clone()]);
+        // SAFETY: no two ranges have a column in common.
+        let mut c = unsafe { c.part(0..m, columns) };
+        multiply(k, a, &panels[some.start * k * PANEL..], bias, &mut c);
+    });
+}
+
+/// [`gemm`] on one thread, of slices that are long enough.
+fn multiply(k: usize, a: Rows, panels: &[f32], bias: Option<&[f32]>, c: &mut RowsMut) {
+    let [m, n] = c.shape();
+    for first_row in (0..m).step_by(ROWS) {
+        let rows = first_row..m.min(first_row + ROWS);
+        for column in (0..n).step_by(PANEL) {
+            let panel = &panels[column * k..];
+            // SAFETY: it is the only part.
+            let mut c = unsafe { c.part(0..m, column..n.min(column + PANEL)) };
+            for first in (0..k.max(1)).step_by(DEPTH) {
+                let depth = first..k.min(first + DEPTH);
+                let start = (first == 0).then(|| bias_lanes(bias, column));
+                let block = Block { a, first, panel: &panel[depth.start * PANEL..depth.end * PANEL], start };
+                if rows.len() > TILE {
+                    touch(block.panel);
+                }
+                block.add_to(rows.clone(), &mut c);
+            }
+        }
     }
 }
 
-/// A product whose slices were found to be long enough.
-struct Product<'a> {
-    k: usize,
-    a: Rows<'a>,
-    panels: Panels<'a>,
-    bias: Option<&'a [f32]>,
-}
-
-impl Product<'_> {
-    /// Writes the part that `c` is of: some rows, and columns from the first of a panel on.
-    fn write(&self, rows: Range<usize>, columns: Range<usize>, mut c: RowsMut) {
-        for first_row in rows.clone().step_by(ROWS) {
-            let block_rows = first_row..rows.end.min(first_row + ROWS);
-            for first in (0..self.k.max(1)).step_by(DEPTH) {
-                let depth = first..self.k.min(first + DEPTH);
-                for column in columns.clone().step_by(PANEL) {
-                    let panel = &self.panels.data[column / PANEL * self.panels.stride..];
-                    let panel = &panel[depth.start * PANEL..depth.end * PANEL];
-                    let start = (first == 0).then(|| bias_lanes(self.bias, column));
-                    let block = Block { a: self.a, first, panel, start };
-                    let width = PANEL.min(columns.end - column);
-                    let at = [first_row - rows.start, column - columns.start];
-                    block.add_to(block_rows.clone(), width, at, &mut c);
-                }
-            }
-        }
+/// Brings `block` into the first-level cache. Loads that nothing waits for come side by side, while those of a product
+/// would come one after the other; wasm has no instruction to prefetch.
+fn touch(block: &[f32]) {
+    for line in block.chunks(LINE) {
+        // SAFETY: a reference is valid for reading.
+        unsafe { (&raw const line[0]).read_volatile() };
     }
 }
 
@@ -127,39 +110,39 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Adds the products of `rows` of `a` into `width` columns of `c`, whose place in `c` is `at`.
-    fn add_to(&self, rows: Range<usize>, width: usize, at: [usize; 2], c: &mut RowsMut) {
-        let stride = c.stride();
-        for row in rows.clone().step_by(TILE) {
-            let height = TILE.min(rows.end - row);
-            let first = at[0] + row - rows.start;
+    /// Adds the block into the rows of `c`, which has the columns of the panel that exist.
+    fn add_to(&self, rows: Range<usize>, c: &mut RowsMut) {
+        let ([_, width], stride) = (c.shape(), c.stride());
+        for tile in tiles(rows) {
             if width == PANEL {
-                // SAFETY: every row holds a whole panel from the column on.
-                unsafe { self.tile(row, height, c.at(first, at[1], [height, PANEL]), stride) };
+                // SAFETY: there is room for a tile.
+                unsafe { self.tile(tile.clone(), c.at(tile.start, 0, [tile.len(), PANEL]), stride) };
                 continue;
             }
             let mut edge = [0.0; TILE * PANEL];
-            for (r, line) in edge.chunks_exact_mut(PANEL).take(height).enumerate() {
-                line[..width].copy_from_slice(&c.row(first + r)[at[1]..][..width]);
+            for (line, row) in edge.chunks_exact_mut(PANEL).zip(tile.clone()) {
+                line[..width].copy_from_slice(c.row(row));
             }
-            // SAFETY: there is room for a whole tile.
-            unsafe { self.tile(row, height, edge.as_mut_ptr(), PANEL) };
-            for (r, line) in edge.chunks_exact(PANEL).take(height).enumerate() {
-                c.row(first + r)[at[1]..][..width].copy_from_slice(&line[..width]);
+            // SAFETY: there is room for a tile.
+            unsafe { self.tile(tile.clone(), edge.as_mut_ptr(), PANEL) };
+            for (line, row) in edge.chunks_exact(PANEL).zip(tile) {
+                c.row(row).copy_from_slice(&line[..width]);
             }
         }
     }
 
     /// # Safety
-    /// `height` rows of eight elements must be valid for reading and writing, `stride` apart from `c` on.
-    unsafe fn tile(&self, row: usize, height: usize, c: *mut f32, stride: usize) {
+    /// As many rows of eight elements must be valid for reading and writing, `stride` apart from `c` on.
+    unsafe fn tile(&self, rows: Range<usize>, c: *mut f32, stride: usize) {
         // SAFETY: the caller's promise.
         unsafe {
-            match height {
-                4 => self.tile_of::<4>(row, c, stride),
-                3 => self.tile_of::<3>(row, c, stride),
-                2 => self.tile_of::<2>(row, c, stride),
-                _ => self.tile_of::<1>(row, c, stride),
+            match rows.len() {
+                6 => self.tile_of::<6>(rows.start, c, stride),
+                5 => self.tile_of::<5>(rows.start, c, stride),
+                4 => self.tile_of::<4>(rows.start, c, stride),
+                3 => self.tile_of::<3>(rows.start, c, stride),
+                2 => self.tile_of::<2>(rows.start, c, stride),
+                _ => self.tile_of::<1>(rows.start, c, stride),
             }
         }
     }
@@ -168,7 +151,7 @@ impl Block<'_> {
     /// As of [`Block::tile`], with `H` rows.
     // Counted loops over `H`, so that they unroll and the sums stay in registers.
     #[allow(clippy::needless_range_loop)]
-    #[inline]
+    #[inline(never)]
     unsafe fn tile_of<const H: usize>(&self, row: usize, c: *mut f32, stride: usize) {
         let depth = self.panel.len() / PANEL;
         assert!(self.a.data.len() >= (row + H - 1) * self.a.stride + self.first + depth);
@@ -196,6 +179,13 @@ impl Block<'_> {
             }
         }
     }
+}
+
+/// Cuts rows into as few tiles as possible, whose heights differ by one at most.
+fn tiles(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let (count, first) = (rows.len(), rows.start);
+    let tiles = count.div_ceil(TILE);
+    (0..tiles).map(move |t| first + t * count / tiles..first + (t + 1) * count / tiles)
 }
 
 #[cfg(test)]
