@@ -37,11 +37,23 @@ describe("shortenNames", () => {
     expect(() => shortenNames(wasm, "({})")).toThrow(/__wbg_add/);
   });
 
-  it("refuses what it does not understand", () => {
-    const memory = Uint8Array.from([
+  /** A module that imports one thing of a kind. */
+  const importing = (...kind: number[]) =>
+    Uint8Array.from([
       ...[0, 97, 115, 109, 1, 0, 0, 0],
-      ...section(2, 1, ...name("glue"), ...name("memory"), 2, 0, 1),
+      ...section(2, 1, ...name("glue"), ...name("thing"), ...kind),
     ]);
-    expect(() => shortenNames(memory, "memory: 1")).toThrow(/no function/);
+
+  it("leaves a shared memory to be imported by its name", async () => {
+    const short = shortenNames(importing(2, 3, 1, 2), "({})");
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true });
+    const imports = { glue: { thing: memory } };
+    await expect(WebAssembly.instantiate(new Uint8Array(short.wasm), imports)).resolves.toBeDefined();
+    await expect(WebAssembly.instantiate(new Uint8Array(short.wasm), { glue: {} })).rejects.toThrow();
+  });
+
+  it("refuses what it does not understand", () => {
+    const global = importing(3, 0x7f, 0);
+    expect(() => shortenNames(global, "thing: 1")).toThrow(/no function/);
   });
 });

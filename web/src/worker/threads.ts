@@ -26,8 +26,11 @@ const threads: Worker[] = [];
 /** Starts all threads but the caller's. They take part as soon as they are there; nothing waits for them. */
 export function startThreads(start: ThreadStart): void {
   while (threads.length < threadCount() - 1) {
-    const options = { type: "module", name: "inglenook-thread" } as const;
-    const thread = new Worker(new URL("./thread.js", import.meta.url), options);
+    // In full, for bundlers.
+    const thread = new Worker(new URL("./thread.js", import.meta.url), {
+      type: "module",
+      name: "inglenook-thread",
+    });
     // Nothing is lost with it, so it is no error of the worker's.
     thread.onerror = (event) => event.preventDefault();
     thread.postMessage(start);

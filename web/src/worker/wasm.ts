@@ -19,6 +19,7 @@ type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
   default(options: {
     module_or_path: URL | WebAssembly.Module;
     memory?: WebAssembly.Memory;
+    thread_stack_size?: number;
   }): Promise<unknown>;
 };
 

@@ -132,7 +132,7 @@ impl BertAttention {
 
     /// `[batch · tokens, hidden]` → the same.
     fn forward(&self, x: Tensor<2>, padding: &Padding) -> Tensor<2> {
-        let [query, key, value] = [&self.query, &self.key, &self.value].map(|l| l.forward(x.clone()));
+        let [query, key, value] = Linear::forward_each([&self.query, &self.key, &self.value], x.clone());
         let context = attention(query, key, value, self.num_attention_heads, padding);
         self.output_layer_norm.forward(self.output_dense.forward(context), x)
     }
