@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hasChromium, workersLeft } from "./harness/chromium.js";
+import { hasChromium, workersLeft, workersNow } from "./harness/chromium.js";
 import { largestDifference, miniLm, pick, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
@@ -112,7 +112,7 @@ describe.skipIf(!hasChromium)("abort and destroy", () => {
     expect(found.tookMs).toBeLessThan(200);
     expect(found.lastDone).toBeLessThan(MANY.length);
     expect(largestDifference(found.vectors, golden.vectors)).toBeLessThanOrEqual(1e-5);
-    expect(site.opened.page.workers().length).toBe(1);
+    expect(workersNow(site.opened.page)).toBe(1);
     await expectIdle();
   });
 

@@ -85,6 +85,12 @@ describe.skipIf(!hasChromium)("the CPU build", () => {
     site.server.setPrelude();
   });
 
+  it.skipIf(processors < 2)("is that one, too, where the server lacks the other", async () => {
+    site.server.answer(THREADS[1], (response) => response.writeHead(404).end());
+    expect(await expectRight()).toEqual([...RELAXED, ...THREADS].sort());
+    site.server.restore(THREADS[1]);
+  });
+
   it("is the plain one where there is no relaxed SIMD", async () => {
     site.server.setPrelude(NO_RELAXED_SIMD);
     expect(await expectRight()).toEqual(PLAIN);

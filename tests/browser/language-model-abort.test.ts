@@ -12,8 +12,9 @@ interface Held {
   count(): Promise<number>;
 }
 
-/** Has the worker ask the server before each step of an answer, and do nothing until it is answered. */
-const ASKING = `import(new URL("./inglenook_cpu_relaxed.js", import.meta.url).href).then(({ ChatModel }) => {
+/** Has the worker, on one thread, ask the server before each step of an answer, and do nothing until it is answered. */
+const ASKING = `Object.defineProperty(self, "crossOriginIsolated", { value: false });
+import(new URL("./inglenook_cpu_relaxed.js", import.meta.url).href).then(({ ChatModel }) => {
   const { plan } = ChatModel.prototype;
   ChatModel.prototype.plan = function (...given) {
     const job = plan.apply(this, given);

@@ -93,6 +93,11 @@ export class Chromium {
   }
 }
 
+/** How many workers the page has, less their threads. */
+export function workersNow(page: Page): number {
+  return page.workers().filter((worker) => !worker.url().endsWith("/thread.js")).length;
+}
+
 /** How many workers the page has once those that were told to end have ended; waits five seconds at most. */
 export async function workersLeft(page: Page): Promise<number> {
   for (let left = 50; left > 0 && page.workers().length > 0; left--) {
