@@ -7,6 +7,7 @@ import { type Files, hostModel, manifestOf, tinyFolder, tinyGguf } from "./harne
 import "./harness/page.js";
 import { cutInHalf, hangUp, type Reply, status, webPage, whole } from "./harness/replies.js";
 import { safetensors, type TensorEntry, withHeader } from "./harness/safetensors.js";
+import { NOT_ISOLATED } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 const GOLDEN = tinyBert();
@@ -151,8 +152,6 @@ const GGUFS: Case<Uint8Array>[] = [
   ["missing settings", "malformed-file", /bert\./, gguf({ metadata: bert })],
   ["safetensors instead of a GGUF", "malformed-file", /.*/, weights],
 ];
-
-const NOT_ISOLATED = 'Object.defineProperty(self, "crossOriginIsolated", { value: false });';
 
 describe.skipIf(!hasChromium)("bad input", () => {
   const site = useChromium();

@@ -9,6 +9,7 @@ import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
 import type { Reply } from "./harness/replies.js";
+import { NOT_ISOLATED } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 const processors = availableParallelism();
@@ -19,9 +20,6 @@ const NO_RELAXED_SIMD = `{
   const { validate } = WebAssembly;
   WebAssembly.validate = (bytes) => !bytes.join().includes("253,147,2") && validate(bytes);
 }`;
-
-/** The page is not cross-origin isolated, as far as its workers can tell. */
-const NOT_ISOLATED = 'Object.defineProperty(self, "crossOriginIsolated", { value: false });';
 
 /** The browser cannot reserve the memory that threads share. */
 const NO_SHARED_MEMORY = `{

@@ -3,6 +3,7 @@ import { tinyLlama } from "./harness/chats.js";
 import { hasChromium } from "./harness/chromium.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
+import { NOT_ISOLATED } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 /** What the test leaves in the page between two scripts. */
@@ -13,7 +14,7 @@ interface Held {
 }
 
 /** Has the worker, on one thread, ask the server before each step of an answer, and do nothing until it is answered. */
-const ASKING = `Object.defineProperty(self, "crossOriginIsolated", { value: false });
+const ASKING = `${NOT_ISOLATED}
 import(new URL("./inglenook_cpu_relaxed.js", import.meta.url).href).then(({ ChatModel }) => {
   const { plan } = ChatModel.prototype;
   ChatModel.prototype.plan = function (...given) {

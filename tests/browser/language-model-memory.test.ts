@@ -6,6 +6,7 @@ import { SMOL, tinyLlama } from "./harness/chats.js";
 import { hasChromium, measuresMemory, workersLeft } from "./harness/chromium.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
+import { NOT_ISOLATED } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 /** The room that a cache begins with, in tokens, and the bytes of one: keys and values of 3 heads of 64 f32 in 30 layers. */
@@ -16,9 +17,6 @@ const CACHED_BYTES = 30 * 3 * 2 * 64 * 4;
 interface Held {
   session: LanguageModel;
 }
-
-/** Keeps to one thread: when the page measures its memory it waits for all workers to pause, which threads never do. */
-const ON_ONE_THREAD = 'Object.defineProperty(self, "crossOriginIsolated", { value: false });';
 
 /** Has the worker tell the size of its wasm memory to whoever asks on the channel "memory". */
 const TELLING = `{
@@ -80,7 +78,8 @@ describe.skipIf(!hasChromium || !measuresMemory)("the memory of a language model
     );
 
   it("does not grow in 200 turns after 200 others", async () => {
-    site.server.setPrelude(ON_ONE_THREAD + TELLING);
+    // When the page measures its memory it waits for all workers to pause, which threads never do.
+    site.server.setPrelude(NOT_ISOLATED + TELLING);
     const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
     await site.opened.page.evaluate(async (model) => {
       const options = { model, device: "cpu", seed: 1, maxTokens: 12, contextWindow: 256 } as const;

@@ -13,6 +13,9 @@ export interface Recorded {
   hasBody: boolean;
 }
 
+/** A prelude after which a worker takes the page for one that is not cross-origin isolated: it computes on one thread. */
+export const NOT_ISOLATED = 'Object.defineProperty(self, "crossOriginIsolated", { value: false });';
+
 const REPORTS = "/policy-violations";
 
 /**
