@@ -48,7 +48,7 @@ pub(super) fn quants(
     let (row, quarter) = (place.row, place.quarter);
     let bits = comptime!(format.bits);
     if comptime!(bits == 8) {
-        signed_bytes(planes[block + row * 8 + comptime!(half * 4) + quarter])
+        signed_bytes(planes[block + (2 * quarter + half) * 4 + row])
     } else {
         let quants = if comptime!(bits < 4) {
             let mut quants = two_bits(planes, block, row, quarter, half);
@@ -57,7 +57,7 @@ pub(super) fn quants(
             }
             quants
         } else {
-            let word = planes[block + row * 4 + quarter];
+            let word = planes[block + quarter * 4 + row];
             let mut quants = fields(word, comptime!(half as u32 * 4), 4usize);
             if comptime!(bits == 5) {
                 quants += one_bit(planes, block + 16, row, quarter, half) << Four::<u32>::new(4u32);
@@ -71,17 +71,17 @@ pub(super) fn quants(
     }
 }
 
-/// The bits of a plane with one bit for each quant: four words, rows beside each other.
+/// The bits of a plane with one bit for each quant: a word for each row.
 #[cube]
 fn one_bit(planes: &[u32], plane: usize, row: usize, quarter: usize, #[comptime] half: usize) -> Four<u32> {
-    fields(planes[plane + quarter], 2 * row as u32 + comptime!(half as u32), 1usize)
+    fields(planes[plane + row], 2 * quarter as u32 + comptime!(half as u32), 1usize)
 }
 
-/// The bits of a plane with two bits for each quant: four words for rows 0 and 1, four for rows 2 and 3.
+/// The bits of two planes with two bits for each quant: a word for each row, of quarters 0 and 1, then of 2 and 3.
 #[cube]
 fn two_bits(planes: &[u32], plane: usize, row: usize, quarter: usize, #[comptime] half: usize) -> Four<u32> {
-    let shift = 4 * (row % 2) as u32 + comptime!(2 * half as u32);
-    fields(planes[plane + (row / 2) * 4 + quarter], shift, 2usize)
+    let shift = 4 * (quarter % 2) as u32 + comptime!(2 * half as u32);
+    fields(planes[plane + (quarter / 2) * 4 + row], shift, 2usize)
 }
 
 /// A quarter of a block of one row.

@@ -111,8 +111,9 @@ impl Format {
 /// Which element of a block each byte of a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Byte `i` of step `s` is column `16 · (s mod 2) + i` of row `⌊s / 2⌋`: what the GPU reads.
-    Rows,
+    /// Bytes `4r` to `4r + 3` of step `s` are columns `16 · (s mod 2) + 4 · ⌊s / 2⌋` and the three behind it, of row `r`.
+    /// A thread that multiplies a quarter of a block then has those of all four rows in one load: what the GPU reads.
+    Quarters,
     /// Bytes `4r` to `4r + 3` of step `s` are columns `4s`, `4s + 2`, `4s + 1` and `4s + 3` of row `r`. A vector of
     /// eight 16-bit lanes then has two neighbouring columns of each row, as `i32x4.dot_i16x8_s` adds them: what the
     /// CPU reads.
@@ -124,7 +125,7 @@ impl Order {
     /// Row and column of a byte of a step.
     pub(crate) const fn place(self, step: usize, byte: usize) -> (usize, usize) {
         match self {
-            Self::Rows => (step / 2, step % 2 * STEP + byte),
+            Self::Quarters => (byte / 4, step % 2 * STEP + step / 2 * 4 + byte % 4),
             Self::Interleaved => (byte / 4, step * 4 + [0, 2, 1, 3][byte % 4]),
         }
     }

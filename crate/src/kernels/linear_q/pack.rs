@@ -51,7 +51,7 @@ impl Packer {
     /// # Errors
     /// `tensor-shape` where a row is no whole blocks.
     pub(super) fn new(blocks: BlockFormat, columns: usize, device: &Device) -> Result<Self> {
-        Self::in_order(blocks, columns, if on_cpu(device) { Order::Interleaved } else { Order::Rows })
+        Self::in_order(blocks, columns, if on_cpu(device) { Order::Interleaved } else { Order::Quarters })
     }
 
     /// In the order of a given kind of device.
@@ -68,7 +68,7 @@ impl Packer {
     pub(super) fn tile(&self) -> (usize, usize) {
         match self.order {
             Order::Interleaved => (self.format.pair_bytes(self.columns), PAIR * TILE),
-            Order::Rows => (self.format.tile_bytes(self.columns, 4), TILE),
+            Order::Quarters => (self.format.tile_bytes(self.columns, 4), TILE),
         }
     }
 
@@ -196,9 +196,10 @@ impl Packer {
         for (row, block) in self.tile.iter().enumerate() {
             let quants: &[u8] = bytemuck::cast_slice(&block.quants[b * BLOCK..][..BLOCK]);
             match self.order {
-                Order::Rows => {
-                    let places = steps[2 * row..].iter_mut();
-                    places.zip(quants.as_chunks().0).for_each(|(step, quants)| *step = *quants);
+                Order::Quarters => {
+                    for (i, four) in quants.as_chunks::<4>().0.iter().enumerate() {
+                        steps[i % 4 * 2 + i / 4][4 * row..][..4].copy_from_slice(four);
+                    }
                 }
                 Order::Interleaved => {
                     for (step, quants) in steps.iter_mut().zip(quants.as_chunks().0) {

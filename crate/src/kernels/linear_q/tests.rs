@@ -123,7 +123,7 @@ fn packed_weights_take_little_more_than_the_file() {
     let records = [1000, 1000, 1000, 1000, 1000, 1238, 1055, 1056, 1045, 1010];
     for (i, (dtype, _)) in BLOCKS.into_iter().enumerate() {
         let format = BlockFormat::of(dtype).unwrap();
-        for (order, expected) in [(Order::Rows, apart[i]), (Order::Interleaved, records[i])] {
+        for (order, expected) in [(Order::Quarters, apart[i]), (Order::Interleaved, records[i])] {
             for columns in [256, 2048] {
                 let (bytes, rows) = Packer::in_order(format, columns, order).unwrap().tile();
                 let stored = rows * columns / format.elements * format.bytes;
@@ -351,10 +351,10 @@ fn quants_lie_as_documented_in_both_orders() {
     for (seed, stored) in stored_blocks() {
         let ([out, columns], blocks) = (stored.shape, BlockFormat::of(stored.dtype).unwrap());
         let format = Format::of(&blocks);
-        for order in [Order::Rows, Order::Interleaved] {
+        for order in [Order::Quarters, Order::Interleaved] {
             let mut packer = Packer::in_order(blocks, columns, order).unwrap();
             let bytes: Vec<u8> = match order {
-                Order::Rows => {
+                Order::Quarters => {
                     let apart = packer.pack_apart(&mut stored.rows(), out).unwrap();
                     let tiles = out.div_ceil(TILE);
                     assert_eq!(apart.scales.len(), tiles * format.tile_scales(columns));
@@ -367,7 +367,7 @@ fn quants_lie_as_documented_in_both_orders() {
                 }
             };
             let place = |tile: usize, b: usize, plane: usize, i: usize| match order {
-                Order::Rows => (tile * columns / BLOCK + b) * format.block_bytes() + plane * STEP + i,
+                Order::Quarters => (tile * columns / BLOCK + b) * format.block_bytes() + plane * STEP + i,
                 Order::Interleaved => {
                     let per_record = format.record_columns() / BLOCK;
                     let record = format.pair_bytes(columns) / (columns / BLOCK / per_record);
