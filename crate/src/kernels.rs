@@ -21,6 +21,8 @@ pub(crate) mod rms_norm_f32;
 pub(crate) mod rope_f32;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(feature = "gpu")]
+pub(crate) mod wgsl;
 
 pub(crate) use cpu::dot_f32::dots;
 #[cfg(target_feature = "atomics")]

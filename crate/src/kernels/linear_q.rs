@@ -11,6 +11,8 @@ mod pack;
 #[cfg(feature = "gpu")]
 mod quantised;
 mod records;
+#[cfg(feature = "gpu")]
+pub(crate) mod step;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! Rows of a quantised weight on a device that is no CPU.
 
 use burn::{
-    backend::Dispatch,
+    backend::{Dispatch, DispatchTensor},
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
@@ -10,11 +10,11 @@ use super::{flex::PackedOps, layout::Format, pack::Apart};
 /// Consecutive rows of a quantised weight, laid out as [`super::layout`] says.
 #[derive(Clone, Debug)]
 pub(super) struct Quantised {
-    planes: Tensor<1, Int>,
-    scales: Tensor<1>,
-    groups: Tensor<1, Int>,
-    format: Format,
-    rows: usize,
+    pub(super) planes: Tensor<1, Int>,
+    pub(super) scales: Tensor<1>,
+    pub(super) groups: Tensor<1, Int>,
+    pub(super) format: Format,
+    pub(super) rows: usize,
 }
 
 impl Quantised {
@@ -26,6 +26,12 @@ impl Quantised {
         let shape = [parts.scales.len()];
         let scales = Tensor::from_data(TensorData::new(parts.scales, shape), device);
         Self { planes: words(parts.planes), scales, groups: words(parts.groups), format, rows }
+    }
+
+    /// Planes, scales and groups, for a backend.
+    pub(super) fn parts(&self) -> [DispatchTensor; 3] {
+        let Self { planes, scales, groups, .. } = self.clone();
+        [planes.into_dispatch(), scales.into_dispatch(), groups.into_dispatch()]
     }
 
     /// `x: [rows, in]` → `[rows, out]`.

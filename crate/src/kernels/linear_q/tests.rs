@@ -3,6 +3,8 @@
 
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "gpu")]
+mod step;
 
 use burn::tensor::{Device, Tensor, TensorData};
 

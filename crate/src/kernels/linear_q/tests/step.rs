@@ -1,0 +1,96 @@
+//! One token through the kernels of a decode step, beside the same in Burn's operations.
+
+use super::{super::step::*, *};
+use crate::kernels::{rms_norm_f32::rms_norm_f32, testing::native_gpu};
+
+/// Weights whose products with `columns` are compared.
+fn stored() -> impl Iterator<Item = (u64, Stored)> {
+    BLOCKS.into_iter().enumerate().flat_map(|(i, kind)| {
+        let unit = BlockFormat::of(kind.0).unwrap().elements;
+        let shapes = [[1, 1], [7, 3], [12, 9], [48, 40]];
+        (100 * i as u64..).zip(shapes).map(move |(seed, [out, blocks])| {
+            (seed, Stored::blocks(seed, kind, [out, blocks * unit]))
+        })
+    })
+}
+
+#[track_caller]
+fn assert_near(found: Tensor<2>, expected: Tensor<2>, what: &str) {
+    let (found, expected) = (values(found), values(expected));
+    let size = expected.iter().fold(0.1f32, |size, e| size.max(e.abs()));
+    assert_eq!(found.len(), expected.len());
+    for (i, (f, e)) in found.iter().zip(&expected).enumerate() {
+        assert!((f - e).abs() <= 1e-5 * size, "{what}, element {i}: found {f}, expected {e}");
+    }
+}
+
+#[test]
+fn a_step_multiplies_with_what_comes_before_and_after() {
+    let Some(gpu) = native_gpu() else { return };
+    let cpu = Device::flex();
+    for (seed, stored) in stored() {
+        let [out, columns] = stored.shape;
+        let what = format!("{} {:?}", stored.dtype, stored.shape);
+        let weight = PackedWeight::pack(stored.rows(), &gpu).unwrap();
+        let x: Tensor<2> = random_tensor(seed, [1, columns]);
+        let (gamma, bias): (Tensor<1>, Tensor<1>) =
+            (random_tensor(seed + 1, [columns]), random_tensor(seed + 2, [out.next_multiple_of(4)]));
+        let residual: Tensor<2> = random_tensor(seed + 3, [1, out]);
+        let product = |x: Tensor<2>| {
+            Tensor::<2>::from_data(TensorData::new(stored.reference(x), [1, out]), &cpu)
+        };
+        let normal = rms_norm_f32(x.clone(), gamma.clone(), 1e-5);
+        let biased = |y: Tensor<2>| y + bias.clone().narrow(0, 0, out).unsqueeze();
+        let on = |t: &Tensor<1>| t.clone().to_device(&gpu);
+        let both = Tensor::cat(vec![gamma.clone(), bias.clone()], 0);
+        let run = |constants: &Tensor<1>, norm: bool, bias: bool, end: Ending| {
+            let around = Around { norm: norm.then_some(1e-5), bias, constants };
+            linear_step(x.clone().to_device(&gpu), &weight, around, end)
+        };
+        assert_near(run(&on(&gamma), false, false, Ending::Store), product(x.clone()), &what);
+        assert_near(run(&on(&gamma), true, false, Ending::Store), product(normal.clone()), &what);
+        assert_near(run(&on(&bias), false, true, Ending::Store), biased(product(x.clone())), &what);
+        let added = Ending::Add(residual.clone().to_device(&gpu));
+        assert_near(run(&on(&both), true, true, added), biased(product(normal.clone())) + residual, &what);
+        if out.is_multiple_of(8) {
+            for by in [Gate::Silu, Gate::GeluTanh] {
+                let y = product(normal.clone());
+                let expected = gated_f32(y.clone().narrow(1, 0, out / 2), y.narrow(1, out / 2, out / 2), by);
+                assert_near(run(&on(&gamma), true, false, Ending::Gate(by)), expected, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_multiplies_a_weight_in_pieces() {
+    let Some(gpu) = native_gpu() else { return };
+    for kind in BLOCKS {
+        let stored = Stored::blocks(2, kind, [37, 512]);
+        let weight = PackedWeight::pack_pieces(&mut stored.rows(), 1, &gpu).unwrap();
+        let x: Tensor<2> = random_tensor(1, [1, 512]);
+        let constants = Tensor::zeros([1], &gpu);
+        let around = Around { norm: None, bias: false, constants: &constants };
+        let found = linear_step(x.clone().to_device(&gpu), &weight, around, Ending::Store);
+        let expected = Tensor::<2>::from_data(TensorData::new(stored.reference(x), [1, 37]), &Device::flex());
+        assert_near(found, expected, "in pieces");
+    }
+}
+
+#[test]
+fn weights_of_one_kind_are_stacked() {
+    let Some(gpu) = native_gpu() else { return };
+    for kind in BLOCKS {
+        let [a, b] = [(1, 8), (2, 12)].map(|(seed, out)| Stored::blocks(seed, kind, [out, 512]));
+        let [wa, wb] = [&a, &b].map(|stored| PackedWeight::pack(stored.rows(), &gpu).unwrap());
+        let stacked = PackedWeight::stack(&[&wa, &wb]).unwrap();
+        let x: Tensor<2> = random_tensor(1, [3, 512]);
+        let found = values(linear_q(x.clone().to_device(&gpu), &stacked).narrow(0, 1, 1));
+        let expected: Vec<f32> =
+            [&a, &b].iter().flat_map(|stored| stored.reference(x.clone().narrow(0, 1, 1))).collect();
+        assert_close(&found, &expected, 2e-3);
+    }
+    let [a, b] = [BLOCKS[0], BLOCKS[1]].map(|kind| Stored::blocks(1, kind, [8, 512]));
+    let [a, b] = [a, b].map(|stored| PackedWeight::pack(stored.rows(), &gpu).unwrap());
+    assert!(PackedWeight::stack(&[&a, &b]).is_none());
+}

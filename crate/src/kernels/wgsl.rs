@@ -1,0 +1,30 @@
+//! Kernels of a decode step on the GPU, written in WGSL.
+//!
+//! One token goes through a block in five or six dispatches. Everything that a step depends on, the token and its
+//! position, is read from a buffer (see [`step`]), so that the commands of one step serve for the next. Sizes are
+//! constants of the text: a model has a handful of shapes, whatever the length of its context.
+
+mod attention_step_f32;
+mod embed_q;
+mod linear_step_q;
+mod program;
+mod quants;
+pub(crate) mod step;
+mod step_ops;
+mod sum;
+mod top_f32;
+
+pub(crate) use self::{
+    attention_step_f32::AttentionStep,
+    embed_q::Embed,
+    linear_step_q::{Heads, LinearStep, Then},
+    step_ops::StepOps,
+    top_f32::NONE,
+};
+
+/// Whether the device has subgroups that a kernel may use.
+pub(crate) fn subgroups() -> bool {
+    SUBGROUPS.load(core::sync::atomic::Ordering::Relaxed)
+}
+
+static SUBGROUPS: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);

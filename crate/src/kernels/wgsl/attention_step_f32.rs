@@ -1,0 +1,202 @@
+//! Attention of one token over cached keys and values; see [`crate::kernels::attention_cached_f32`].
+
+use super::program::{Program, READ};
+
+/// Positions that a workgroup looks at, one for each of its threads.
+pub(super) const SPAN: usize = 128;
+/// Less than any score.
+const LOWEST: &str = "-1e30f";
+
+/// What is seen, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AttentionStep {
+    /// Key-value heads, and the query heads that share each.
+    pub(crate) heads: usize,
+    pub(crate) group: usize,
+    /// Elements of a head, a multiple of four.
+    pub(crate) width: usize,
+    /// Positions of the cache.
+    pub(crate) capacity: usize,
+    /// Positions that are seen, if not all.
+    pub(crate) window: Option<usize>,
+    /// The bits of what scores are multiplied by, and of their cap.
+    pub(crate) scale: u32,
+    pub(crate) cap: Option<u32>,
+}
+
+impl AttentionStep {
+    /// Spans of the cache.
+    pub(super) fn spans(&self) -> usize {
+        self.capacity.div_ceil(SPAN)
+    }
+
+    /// Elements of what one workgroup hands on: for each query head the sum of values, the highest score and the sum of
+    /// weights.
+    pub(super) fn part(&self) -> usize {
+        self.group * (self.width + 4)
+    }
+
+    /// The first position that is seen.
+    fn start(&self) -> String {
+        match self.window {
+            Some(window) => format!("  let start = step[1] + 1u - min(step[1] + 1u, {window}u);\n"),
+            None => "  let start = 0u;\n".to_owned(),
+        }
+    }
+}
+
+/// A span of positions for all query heads of one key-value head: as Dao et al. (arXiv:2205.14135) divide them. Spans in
+/// which nothing is seen are left out.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Span(pub(super) AttentionStep);
+
+impl Program for Span {
+    fn threads(&self) -> usize {
+        SPAN
+    }
+
+    fn text(&self) -> String {
+        let AttentionStep { heads: _, group, width, capacity, scale, cap, .. } = &self.0;
+        let vectors = width / 4;
+        // A thread adds up one vector of the values of every so many positions.
+        let slices = (SPAN / vectors).max(1);
+        let across = vectors.div_ceil(SPAN);
+        let capped = cap.map_or(String::new(), |cap| {
+            let cap = f32::from_bits(cap);
+            format!("    s = {cap:?}f * tanh(clamp(s / {cap:?}f, -15.0f, 15.0f));\n")
+        });
+        format!(
+            "@group(0) @binding(0) var<storage, {READ}> query: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, {READ}> keys: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, {READ}> values: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, {READ}> step: array<u32>;
+@group(0) @binding(4) var<storage, read_write> parts: array<vec4<f32>>;
+const SPAN = {SPAN}u;\nconst GROUP = {group}u;\nconst VECTORS = {vectors}u;\nconst SLICES = {slices}u;
+var<workgroup> weights: array<f32, {scores}>;
+var<workgroup> highest: array<f32, {scores}>;
+var<workgroup> sums: array<vec4<f32>, {SPAN}>;
+@compute @workgroup_size({SPAN})
+fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) unit: u32) {{
+  let head = at.y;
+  let end = step[1] + 1u;
+{start}  let first = max(at.x * SPAN, start);
+  let last = min(at.x * SPAN + SPAN, end);
+  let cached = head * {capacity}u;
+  let position = at.x * SPAN + unit;
+  let seen = position >= first && position < last;
+  var score: array<f32, {group}>;
+  for (var g = 0u; g < GROUP; g++) {{ score[g] = 0.0f; }}
+  if seen {{
+    for (var i = 0u; i < VECTORS; i++) {{
+      let key = keys[(cached + position) * VECTORS + i];
+      for (var g = 0u; g < GROUP; g++) {{
+        score[g] += dot(key, query[(head * GROUP + g) * VECTORS + i]);
+      }}
+    }}
+  }}
+  for (var g = 0u; g < GROUP; g++) {{
+    var s = score[g] * {scale:?}f;
+{capped}    s = select({LOWEST}, s, seen);
+    score[g] = s;
+    highest[g * SPAN + unit] = s;
+  }}
+  workgroupBarrier();
+  for (var half = SPAN / 2u; half > 0u; half /= 2u) {{
+    for (var i = unit; i < GROUP * half; i += SPAN) {{
+      let place = i / half * SPAN + i % half;
+      highest[place] = max(highest[place], highest[place + half]);
+    }}
+    workgroupBarrier();
+  }}
+  for (var g = 0u; g < GROUP; g++) {{
+    weights[g * SPAN + unit] = select(0.0f, exp(score[g] - highest[g * SPAN]), seen);
+  }}
+  workgroupBarrier();
+  let part = (at.x * {heads}u + head) * {part}u;
+  for (var across = 0u; across < {across}u; across++) {{
+    let vector = unit % VECTORS + across * SPAN;
+    let slice = unit / VECTORS;
+    var sum: array<vec4<f32>, {group}>;
+    for (var g = 0u; g < GROUP; g++) {{ sum[g] = vec4<f32>(); }}
+    if slice < SLICES && vector < VECTORS {{
+      for (var p = first + slice; p < last; p += SLICES) {{
+        let value = values[(cached + p) * VECTORS + vector];
+        for (var g = 0u; g < GROUP; g++) {{ sum[g] += weights[g * SPAN + p % SPAN] * value; }}
+      }}
+    }}
+    for (var g = 0u; g < GROUP; g++) {{
+      workgroupBarrier();
+      sums[unit] = sum[g];
+      workgroupBarrier();
+      if slice == 0u && vector < VECTORS {{
+        var all = sum[g];
+        for (var s = 1u; s < SLICES; s++) {{ all += sums[s * VECTORS + unit]; }}
+        parts[part + g * (VECTORS + 1u) + vector] = all;
+      }}
+    }}
+  }}
+  for (var g = unit; g < GROUP; g += SPAN) {{
+    var total = 0.0f;
+    for (var p = 0u; p < SPAN; p++) {{ total += weights[g * SPAN + p]; }}
+    parts[part + g * (VECTORS + 1u) + VECTORS] = vec4<f32>(highest[g * SPAN], total, 0.0f, 0.0f);
+  }}
+}}\n",
+            scores = group * SPAN,
+            start = self.0.start(),
+            scale = f32::from_bits(*scale),
+            heads = self.0.heads,
+            part = self.0.part() / 4,
+        )
+    }
+}
+
+/// Adds up the spans: a thread writes one vector of one query head.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Join(pub(super) AttentionStep);
+
+impl Join {
+    pub(super) fn workgroups(&self) -> usize {
+        let AttentionStep { heads, group, width, .. } = self.0;
+        (heads * group * width / 4).div_ceil(self.threads())
+    }
+}
+
+impl Program for Join {
+    fn threads(&self) -> usize {
+        64
+    }
+
+    fn text(&self) -> String {
+        let AttentionStep { heads, group, width, .. } = &self.0;
+        format!(
+            "@group(0) @binding(0) var<storage, {READ}> parts: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, {READ}> step: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
+const VECTORS = {vectors}u;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+  if id.x >= {count}u {{ return; }}
+  let query = id.x / VECTORS;
+  let vector = id.x % VECTORS;
+{start}  var highest = {LOWEST};
+  var total = 0.0f;
+  var sum = vec4<f32>();
+  for (var span = start / {SPAN}u; span * {SPAN}u <= step[1]; span++) {{
+    let part = (span * {heads}u + query / {group}u) * {part}u + query % {group}u * (VECTORS + 1u);
+    let of = parts[part + VECTORS];
+    let higher = max(highest, of.x);
+    let before = exp(highest - higher);
+    let now = exp(of.x - higher);
+    total = total * before + of.y * now;
+    sum = sum * before + parts[part + vector] * now;
+    highest = higher;
+  }}
+  out[id.x] = sum / total;
+}}\n",
+            vectors = width / 4,
+            count = heads * group * width / 4,
+            start = self.0.start(),
+            part = self.0.part() / 4,
+        )
+    }
+}

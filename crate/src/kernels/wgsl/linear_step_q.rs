@@ -1,0 +1,264 @@
+//! A linear layer for one token, with what comes before and after it.
+
+use super::{
+    program::{Program, READ},
+    quants, step,
+    sum::{add_up, arguments, preamble},
+};
+use crate::kernels::{gated_f32::Gate, linear_q::layout::Format, rope_f32::Pairs};
+
+/// `then(W · norm(x) + bias)`, with a packed weight `W: [rows, columns]`.
+///
+/// A workgroup multiplies a tile of four rows, or two tiles where what follows needs both. Its threads have a quarter of
+/// a block at a time, of which they load the words of all four rows together. The norm is a factor of the whole
+/// sum (Zhang and Sennrich, arXiv:1910.07467), and found in the same pass.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LinearStep {
+    pub(crate) format: Format,
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+    /// The bits of epsilon, where `x` is normalised.
+    pub(crate) norm: Option<u32>,
+    pub(crate) bias: bool,
+    pub(crate) then: Then,
+    pub(crate) subgroups: bool,
+}
+
+/// What becomes of the sums.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Then {
+    /// They are the elements of the output from this one on.
+    Store(usize),
+    /// A residual is added.
+    Add,
+    /// The first half of the rows gates the second.
+    Gate(Gate),
+    /// They are queries, keys and values; the latter two go to the cache.
+    Remember(Heads),
+}
+
+/// Heads of a layer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Heads {
+    /// Query heads and key-value heads.
+    pub(crate) query: usize,
+    pub(crate) cached: usize,
+    /// Elements of each, a multiple of eight, all of which turn.
+    pub(crate) width: usize,
+    pub(crate) pairs: Pairs,
+    /// Where their angles begin in the buffer of the step.
+    pub(crate) angles: usize,
+    /// Positions of the cache.
+    pub(crate) capacity: usize,
+}
+
+impl LinearStep {
+    /// Whether there are constants to bind: the norm's weight, then the bias.
+    pub(super) fn has_constants(&self) -> bool {
+        self.norm.is_some() || self.bias
+    }
+
+    fn tiles(&self) -> usize {
+        self.rows.div_ceil(4)
+    }
+
+    /// How many workgroups do it.
+    pub(super) fn workgroups(&self) -> usize {
+        match self.then {
+            Then::Store(_) | Then::Add => self.tiles(),
+            Then::Gate(_) | Then::Remember(_) => self.tiles() / 2,
+        }
+    }
+
+    fn buffers(&self) -> String {
+        let mut next = 1;
+        let mut buffers = format!("@group(0) @binding(0) var<storage, {READ}> x: array<vec4<f32>>;\n");
+        let mut add = |name: &str, access: &str, of: &str, next: &mut usize| {
+            buffers += &format!("@group(0) @binding({next}) var<storage, {access}> {name}: array<{of}>;\n");
+            *next += 1;
+        };
+        if self.has_constants() {
+            add("constants", READ, "vec4<f32>", &mut next);
+        }
+        let (weight, after) = quants::buffers(self.format, next, READ);
+        next = after;
+        let last: &[(&str, &str, &str)] = match self.then {
+            Then::Store(_) | Then::Gate(_) => &[("out", "read_write", "f32")],
+            Then::Add => &[("residual", READ, "f32"), ("out", "read_write", "f32")],
+            Then::Remember(_) => &[
+                ("step", READ, "u32"),
+                ("query", "read_write", "f32"),
+                ("keys", "read_write", "f32"),
+                ("values", "read_write", "f32"),
+            ],
+        };
+        for (name, access, of) in last {
+            add(name, access, of, &mut next);
+        }
+        buffers + &weight
+    }
+
+    /// Which tiles the workgroup `place` multiplies.
+    fn places(&self) -> String {
+        match &self.then {
+            Then::Store(_) | Then::Add => "  let tile0 = place;\n".to_owned(),
+            Then::Gate(_) => format!("  let tile0 = place;\n  let tile1 = place + {}u;\n", self.tiles() / 2),
+            Then::Remember(heads) => {
+                let half = heads.width / 8;
+                format!(
+                    "  let head = place / {half}u;\n  let part = place % {half}u;
+  let tile0 = head * {}u + part;\n  let tile1 = tile0 + {half}u;\n",
+                    2 * half
+                )
+            }
+        }
+    }
+
+    /// What the first thread does with the sums.
+    fn epilogue(&self) -> String {
+        let rows = |statement: &dyn Fn(usize) -> String| (0..4).map(statement).collect::<String>();
+        match &self.then {
+            Then::Store(first) => rows(&|r| {
+                format!("    if tile0 * 4u + {r}u < ROWS {{ out[{first}u + tile0 * 4u + {r}u] = sum0[{r}]; }}\n")
+            }),
+            Then::Add => rows(&|r| {
+                let row = format!("tile0 * 4u + {r}u");
+                format!("    if {row} < ROWS {{ out[{row}] = residual[{row}] + sum0[{r}]; }}\n")
+            }),
+            Then::Gate(by) => {
+                let gate = match by {
+                    Gate::Silu => "sum0",
+                    Gate::GeluTanh => "(1.5957691216f * (sum0 + 0.044715f * sum0 * sum0 * sum0))",
+                };
+                // The exponential must not overflow: WGSL leaves open what infinities become.
+                let gated = format!(
+                    "    let y = sum0 / (vec4<f32>(1.0f) + exp(-max({gate}, vec4<f32>(-80.0f)))) * sum1;\n"
+                );
+                gated + &rows(&|r| format!("    out[tile0 * 4u + {r}u] = y[{r}];\n"))
+            }
+            Then::Remember(heads) => remember(heads),
+        }
+    }
+}
+
+fn remember(heads: &Heads) -> String {
+    let Heads { query, cached, width, angles, capacity, .. } = heads;
+    let (half, cos) = (width / 2, step::ANGLES + angles);
+    let sin = cos + half;
+    let angle = |name: &str, from: usize, at: &str| format!("bitcast<f32>(step[{from}u + {at}])").replace("NAME", name);
+    let four = |from: usize| {
+        let each: Vec<_> = (0..4).map(|r| angle("", from, &format!("part * 4u + {r}u"))).collect();
+        format!("vec4<f32>({})", each.join(", "))
+    };
+    let turn = match heads.pairs {
+        Pairs::Halves => format!(
+            "      let cosine = {};\n      let sine = {};
+      let a = sum0 * cosine - sum1 * sine;
+      sum1 = sum0 * sine + sum1 * cosine;\n      sum0 = a;\n",
+            four(cos),
+            four(sin)
+        ),
+        Pairs::Adjacent => ["0", "1"]
+            .iter()
+            .map(|tile| {
+                let at = |i: usize| format!("part * 2u + {}u", if *tile == "0" { i } else { half / 2 + i });
+                let two = |from: usize| {
+                    format!("vec2<f32>({}, {})", angle("", from, &at(0)), angle("", from, &at(1)))
+                };
+                format!(
+                    "      let cosine{tile} = {};\n      let sine{tile} = {};
+      let even{tile} = sum{tile}.xz * cosine{tile} - sum{tile}.yw * sine{tile};
+      let odd{tile} = sum{tile}.xz * sine{tile} + sum{tile}.yw * cosine{tile};
+      sum{tile} = vec4<f32>(even{tile}.x, odd{tile}.x, even{tile}.y, odd{tile}.y);\n",
+                    two(cos),
+                    two(sin)
+                )
+            })
+            .collect(),
+    };
+    let store = |into: &str, at: &str| {
+        (0..4)
+            .map(|r| {
+                format!(
+                    "      {into}[{at} + part * 4u + {r}u] = sum0[{r}];\n      {into}[{at} + {half}u + part * 4u + {r}u] = sum1[{r}];\n"
+                )
+            })
+            .collect::<String>()
+    };
+    let kept = |first: usize| format!("((head - {first}u) * {capacity}u + step[1]) * {width}u");
+    format!(
+        "    if head < {turning}u {{\n{turn}    }}
+    if head < {query}u {{\n{queries}    }} else if head < {turning}u {{\n{keys}    }} else {{\n{values}    }}\n",
+        turning = query + cached,
+        queries = store("query", &format!("head * {width}u")),
+        keys = store("keys", &kept(*query)),
+        values = store("values", &kept(query + cached)),
+    )
+}
+
+impl Program for LinearStep {
+    fn threads(&self) -> usize {
+        (self.columns / 16).next_power_of_two().clamp(32, 128)
+    }
+
+    fn text(&self) -> String {
+        let (threads, two) = (self.threads(), self.workgroups() < self.tiles());
+        let mut sums = vec![("sum0", "vec4<f32>")];
+        if two {
+            sums.push(("sum1", "vec4<f32>"));
+        }
+        if self.norm.is_some() {
+            sums.push(("square", "f32"));
+        }
+        let (memory, add_up) = add_up(&sums, threads, self.subgroups);
+        let norm = if self.norm.is_some() {
+            "    square += dot(low, low) + dot(high, high);
+    low *= constants[block * 8u + quarter];\n    high *= constants[block * 8u + quarter + 4u];\n"
+        } else {
+            ""
+        };
+        let tiles = if two { &["0", "1"][..] } else { &["0"] };
+        let each = |statement: &dyn Fn(&str) -> String| tiles.iter().map(|tile| statement(tile)).collect::<String>();
+        let scale = self.norm.map_or(String::new(), |epsilon| {
+            let factor = format!(
+                "    let factor = inverseSqrt(square / {:?}f + {:?}f);\n",
+                self.columns as f32,
+                f32::from_bits(epsilon)
+            );
+            factor + &each(&|tile| format!("    sum{tile} *= factor;\n"))
+        });
+        let bias = if self.bias {
+            let first = if self.norm.is_some() { self.columns / 4 } else { 0 };
+            each(&|tile| format!("    sum{tile} += constants[{first}u + tile{tile}];\n"))
+        } else {
+            String::new()
+        };
+        format!(
+            "{preamble}{buffers}const ROWS = {rows}u;\n{decoding}{memory}
+@compute @workgroup_size({threads})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>, \
+             @builtin(local_invocation_index) unit: u32{arguments}) {{
+  let wanted = group.y * count.x + group.x;
+  // A workgroup too many repeats the last one, and writes nothing: every thread has to reach the barriers.
+  let place = min(wanted, {last}u);
+{places}{declared}  for (var item = unit; item < BLOCKS * 4u; item += {threads}u) {{
+    let block = item / 4u;\n    let quarter = item % 4u;
+    var low = x[block * 8u + quarter];\n    var high = x[block * 8u + quarter + 4u];
+{norm}    let input = prepare(low, high);
+{multiply}  }}
+{add_up}  if unit == 0u && wanted == place {{
+{scale}{bias}{epilogue}  }}
+}}\n",
+            preamble = preamble(self.subgroups),
+            buffers = self.buffers(),
+            rows = self.rows,
+            decoding = quants::decoding(self.format, self.columns),
+            arguments = arguments(self.subgroups),
+            last = self.workgroups() - 1,
+            places = self.places(),
+            declared = sums.iter().map(|(name, of)| format!("  var {name} = {of}();\n")).collect::<String>(),
+            multiply = each(&|tile| format!("    sum{tile} += products(tile{tile}, block, quarter, input);\n")),
+            epilogue = self.epilogue(),
+        )
+    }
+}

@@ -1,0 +1,183 @@
+//! The backend extension that brings the kernels of a step to tensors.
+
+use burn::{
+    backend::{
+        Backend, backend_extension,
+        tensor::{FloatTensor, IntTensor},
+    },
+    tensor::{DType, Shape},
+};
+use burn_cubecl::{CubeBackend, ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor};
+
+use super::{
+    attention_step_f32::{AttentionStep, Join, Span},
+    embed_q::Embed,
+    linear_step_q::{LinearStep, Then},
+    program::{
+        Bound::{Changed, Read, Written},
+        launch,
+    },
+    top_f32::{Best, Chunks},
+};
+
+/// Most workgroups in one dimension of a dispatch; WebGPU promises 65,535.
+const MOST_GROUPS: usize = 32_768;
+
+/// The operations of a step. Tensors are contiguous; those that are changed belong to the caller alone.
+#[backend_extension(Cube)]
+pub(crate) trait StepOps: Backend {
+    /// The embedding of the step's token, written to `out`, which is given back, if the piece has it; writes the
+    /// step's angles.
+    fn embed_step(
+        step: IntTensor<Self>,
+        angles: FloatTensor<Self>,
+        planes: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        groups: IntTensor<Self>,
+        out: FloatTensor<Self>,
+        how: Embed,
+    ) -> FloatTensor<Self>;
+
+    /// `x: [1, columns]` → what `how` makes of it, in `out`, which is given back. `constants` and `residual` are not read where it has none.
+    fn linear_step(
+        x: FloatTensor<Self>,
+        constants: FloatTensor<Self>,
+        planes: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        groups: IntTensor<Self>,
+        residual: FloatTensor<Self>,
+        out: FloatTensor<Self>,
+        how: LinearStep,
+    ) -> FloatTensor<Self>;
+
+    /// The same where it makes queries, in `query`, and keys and values, which are written to the cache.
+    fn remember_step(
+        x: FloatTensor<Self>,
+        constants: FloatTensor<Self>,
+        planes: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        groups: IntTensor<Self>,
+        step: IntTensor<Self>,
+        query: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        how: LinearStep,
+    ) -> FloatTensor<Self>;
+
+    /// What the step's queries see, of the shape of `query`.
+    fn attention_step(
+        query: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        step: IntTensor<Self>,
+        how: AttentionStep,
+    ) -> FloatTensor<Self>;
+
+    /// The `top` best of `logits`; the step goes on with the first, one position later.
+    fn choose_step(logits: FloatTensor<Self>, step: IntTensor<Self>, top: usize) -> IntTensor<Self>;
+}
+
+fn empty(like: &CubeTensor, count: usize, dtype: DType) -> CubeTensor {
+    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), Shape::new([1, count]), dtype)
+}
+
+/// At least `count` workgroups.
+fn groups(count: usize) -> [usize; 3] {
+    let x = count.clamp(1, MOST_GROUPS);
+    [x, count.div_ceil(x), 1]
+}
+
+/// What every linear layer reads: `x`, constants and the weight.
+fn reads<'a>(
+    x: &'a CubeTensor,
+    constants: &'a CubeTensor,
+    [planes, scales, groups]: [&'a CubeTensor; 3],
+    how: &LinearStep,
+) -> Vec<super::program::Bound<'a>> {
+    let constants = how.has_constants().then_some(Read(constants));
+    let weight = [Some(Read(planes)), Some(Read(scales)), how.format.grouped.then_some(Read(groups))];
+    [Some(Read(x)), constants].into_iter().chain(weight).flatten().collect()
+}
+
+impl StepOps for CubeBackend {
+    fn embed_step(
+        step: CubeTensor,
+        angles: CubeTensor,
+        planes: CubeTensor,
+        scales: CubeTensor,
+        groups: CubeTensor,
+        out: CubeTensor,
+        how: Embed,
+    ) -> CubeTensor {
+        let mut bound = vec![Changed(&step), Read(&angles), Read(&planes), Read(&scales)];
+        if how.format.grouped {
+            bound.push(Read(&groups));
+        }
+        bound.push(Changed(&out));
+        launch(how.clone(), [how.workgroups(), 1, 1], &bound);
+        out
+    }
+
+    fn linear_step(
+        x: CubeTensor,
+        constants: CubeTensor,
+        planes: CubeTensor,
+        scales: CubeTensor,
+        groups_of: CubeTensor,
+        residual: CubeTensor,
+        out: CubeTensor,
+        how: LinearStep,
+    ) -> CubeTensor {
+        let mut bound = reads(&x, &constants, [&planes, &scales, &groups_of], &how);
+        if how.then == Then::Add {
+            bound.push(Read(&residual));
+        }
+        bound.push(Written(&out));
+        launch(how.clone(), groups(how.workgroups()), &bound);
+        out
+    }
+
+    fn remember_step(
+        x: CubeTensor,
+        constants: CubeTensor,
+        planes: CubeTensor,
+        scales: CubeTensor,
+        groups_of: CubeTensor,
+        step: CubeTensor,
+        query: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        how: LinearStep,
+    ) -> CubeTensor {
+        let mut bound = reads(&x, &constants, [&planes, &scales, &groups_of], &how);
+        bound.extend([Read(&step), Written(&query), Changed(&keys), Changed(&values)]);
+        launch(how.clone(), groups(how.workgroups()), &bound);
+        query
+    }
+
+    fn attention_step(
+        query: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        step: CubeTensor,
+        how: AttentionStep,
+    ) -> CubeTensor {
+        let parts = empty(&query, how.spans() * how.heads * how.part(), DType::F32);
+        let bound = [Read(&query), Read(&keys), Read(&values), Read(&step), Written(&parts)];
+        launch(Span(how.clone()), [how.spans(), how.heads, 1], &bound);
+        let out = empty(&query, how.heads * how.group * how.width, DType::F32);
+        let join = Join(how);
+        launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
+        out
+    }
+
+    fn choose_step(logits: CubeTensor, step: CubeTensor, top: usize) -> CubeTensor {
+        let chunks = Chunks { logits: logits.meta.num_elements(), top };
+        let candidates = chunks.workgroups() * top;
+        let pairs = empty(&logits, candidates * 2, DType::I32);
+        let result = empty(&logits, 2 + 2 * top, DType::I32);
+        launch(chunks.clone(), [chunks.workgroups(), 1, 1], &[Read(&logits), Written(&pairs)]);
+        launch(Best { candidates, top }, [1; 3], &[Changed(&pairs), Changed(&step), Written(&result)]);
+        result
+    }
+}
