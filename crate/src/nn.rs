@@ -3,11 +3,15 @@
 //! A layer knows its shapes; how a weight lies in memory is known to [`linear`] alone.
 
 pub(crate) mod embedding;
+pub(crate) mod gated_linear;
 pub(crate) mod kv_cache;
 pub(crate) mod linear;
 pub(crate) mod norm;
+pub(crate) mod projections;
 pub(crate) mod rms_norm;
 pub(crate) mod rope;
+#[cfg(feature = "gpu")]
+pub(crate) mod step;
 mod stored;
 
 pub(crate) use crate::kernels::{
@@ -18,13 +22,17 @@ pub(crate) use crate::kernels::{
     rope_f32::Pairs,
 };
 pub(crate) use embedding::{Embedding, StoredEmbedding};
+pub(crate) use gated_linear::GatedLinear;
 pub use kv_cache::KvCache;
 pub use linear::Precision;
 pub(crate) use linear::{Bias, Linear};
 pub(crate) use norm::LayerNorm;
+pub(crate) use projections::Projections;
 pub(crate) use rms_norm::RmsNorm;
 pub use rope::RopeScaling;
 pub(crate) use rope::{Rope, Rotation};
+#[cfg(feature = "gpu")]
+pub(crate) use step::Step;
 
 use crate::{Result, formats::TensorRows};
 use stored::load_packed;

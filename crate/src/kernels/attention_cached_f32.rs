@@ -17,6 +17,8 @@ use super::{
     decoder_ops::DecoderOps,
     on_cpu,
 };
+#[cfg(feature = "gpu")]
+use super::wgsl::{AttentionStep, Heads, Remember, StepOps};
 use crate::{
     Result,
     memory::{try_room, try_zeros},
@@ -117,11 +119,40 @@ impl CachedHeads {
     /// # Errors
     /// `out-of-memory`.
     pub(crate) fn check_room(&self) -> Result<()> {
-        if Arc::strong_count(&self.owners) > 1 && on_cpu(&self.key.device()) {
+        if self.is_shared() && on_cpu(&self.key.device()) {
             // Burn's allocation would end the program; this one only fails.
             try_room(self.bytes() / 4)?;
         }
         Ok(())
+    }
+
+    /// The same, with no other owner.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn owned(self) -> Self {
+        if Arc::strong_count(&self.owners) == 1 {
+            return self;
+        }
+        let [key, value] = [self.key, self.value].map(|tensor| tensor + 0.0);
+        Self { key, value, owners: Arc::default(), ..self }
+    }
+
+    /// Whether a clone is alive.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.owners) > 1
+    }
+
+    /// Keys and values, `[heads, capacity, width]`.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn parts(&self) -> (&Tensor<3>, &Tensor<3>) {
+        (&self.key, &self.value)
+    }
+
+    /// What kernels of a step need to know of it, with so many `query` heads that turn in `pairs` by the angles that
+    /// begin at `angles`.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn heads(&self, query: usize, pairs: super::rope_f32::Pairs, angles: usize) -> Heads {
+        let Layout { capacity, width } = self.layout;
+        Heads { query, cached: self.heads, width, pairs, angles, capacity }
     }
 
     /// Writes `key, value: [tokens, heads · width]` from `position` on. Nothing is copied unless a clone is alive.
@@ -141,17 +172,36 @@ impl CachedHeads {
 }
 
 /// Which cached positions each new token sees.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Causal {
     /// The first new token's position.
     pub(crate) position: usize,
     /// What becomes of its scores.
     pub(crate) rules: Scores,
+    /// Where a GPU has the position of the first new token, if it has.
+    #[cfg(feature = "gpu")]
+    pub(crate) step: Option<Tensor<1, burn::tensor::Int>>,
+}
+
+impl Causal {
+    /// Tokens from `position` on.
+    pub(crate) fn new(position: usize, rules: Scores) -> Self {
+        Self {
+            position,
+            rules,
+            #[cfg(feature = "gpu")]
+            step: None,
+        }
+    }
 }
 
 /// `query: [tokens, query heads · width]`, whose own keys and values are in the cache already → the same shape.
 pub(crate) fn attention_cached_f32(query: Tensor<2>, cache: &CachedHeads, causal: &Causal) -> Tensor<2> {
     let (key, value) = (cache.key.clone(), cache.value.clone());
+    #[cfg(feature = "gpu")]
+    if let Some(step) = causal.step.as_ref().filter(|_| query.dims()[0] == 1 && cache.layout.width.is_multiple_of(4)) {
+        return attention_step(query, cache, step, causal.rules);
+    }
     Tensor::from_dispatch(Dispatch::attention_cached_f32(
         query.into_dispatch(),
         key.into_dispatch(),
@@ -159,6 +209,57 @@ pub(crate) fn attention_cached_f32(query: Tensor<2>, cache: &CachedHeads, causal
         [cache.heads, cache.layout.width],
         causal.position,
         causal.rules,
+    ))
+}
+
+/// The same for one token, whose position `step` has; its heads are of a width that is a multiple of four.
+#[cfg(feature = "gpu")]
+fn attention_step(
+    query: Tensor<2>,
+    cache: &CachedHeads,
+    step: &Tensor<1, burn::tensor::Int>,
+    rules: Scores,
+) -> Tensor<2> {
+    let Layout { capacity, width } = cache.layout;
+    let how = AttentionStep {
+        heads: cache.heads,
+        group: query.dims()[1] / (cache.heads * width),
+        width,
+        capacity,
+        window: rules.window,
+        scale: rules.scale.to_bits(),
+        cap: rules.cap.map(f32::to_bits),
+    };
+    Tensor::from_dispatch(Dispatch::attention_step(
+        query.into_dispatch(),
+        cache.key.clone().into_dispatch(),
+        cache.value.clone().into_dispatch(),
+        step.clone().into_dispatch(),
+        how,
+    ))
+}
+
+/// The queries of `x: [tokens, all heads]`, of which those of keys and values are written to the cache, from the position
+/// of `step` on. Queries and keys are normalised by `norms`, weights and epsilon, if there are any, and turn.
+#[cfg(feature = "gpu")]
+pub(crate) fn remember_heads(
+    x: Tensor<2>,
+    step: &crate::nn::Step,
+    cache: &CachedHeads,
+    heads: Heads,
+    norms: Option<(&Tensor<1>, f32)>,
+) -> Tensor<2> {
+    let angles = step.angles.dims()[1];
+    let how = Remember { heads, angles, norm: norms.map(|(_, epsilon)| epsilon.to_bits()) };
+    let gamma = norms.map_or_else(|| x.clone().flatten(0, 1), |(gamma, _)| gamma.clone());
+    Tensor::from_dispatch(Dispatch::remember_heads(
+        x.into_dispatch(),
+        step.words.clone().into_dispatch(),
+        step.angles.clone().into_dispatch(),
+        cache.key.clone().into_dispatch(),
+        cache.value.clone().into_dispatch(),
+        gamma.into_dispatch(),
+        how,
     ))
 }
 
@@ -236,7 +337,7 @@ mod tests {
         let cache = if first > 0 { cache.append(part(&k, 0..first), part(&v, 0..first), 0) } else { cache };
         let cache = cache.grown(SPAN).unwrap();
         let cache = cache.append(part(&k, first..length), part(&v, first..length), first);
-        let causal = Causal { position, rules };
+        let causal = Causal::new(position, rules);
         [values(attention_cached_f32(query.to_device(kernel), &cache, &causal)), values(expected)]
     }
 
@@ -300,10 +401,10 @@ mod tests {
         let query = random_tensor::<2>(3, [75, 6 * 20]);
         let rules = Scores { cap: Some(3.0), ..NO_RULES };
         let cache = CachedHeads::new([2, 3 * SPAN, 20], &device).unwrap().append(k, v, 0);
-        let together = attention_cached_f32(query.clone(), &cache, &Causal { position: 0, rules });
+        let together = attention_cached_f32(query.clone(), &cache, &Causal::new(0, rules));
         for position in [0, 1, 30, 31, 32, 33, 74] {
             let alone = query.clone().narrow(0, position, 1);
-            let found = values(attention_cached_f32(alone, &cache, &Causal { position, rules }));
+            let found = values(attention_cached_f32(alone, &cache, &Causal::new(position, rules)));
             assert_eq!(found, values(together.clone().narrow(0, position, 1)), "position {position}");
         }
     }
@@ -315,7 +416,7 @@ mod tests {
             let [a, b] = [1, 2].map(|seed| random_tensor::<2>(seed, [1, 4]).to_device(&device));
             let cache = cache.append(a.clone(), a.clone(), 0);
             let other = cache.clone().append(b.clone(), b.clone(), 0);
-            let causal = Causal { position: 0, rules: NO_RULES };
+            let causal = Causal::new(0, NO_RULES);
             assert_close(&values(attention_cached_f32(b.clone(), &cache, &causal)), &values(a), 1e-6);
             assert_close(&values(attention_cached_f32(b.clone(), &other, &causal)), &values(b), 1e-6);
         }

@@ -18,6 +18,14 @@ pub(crate) fn gated_f32(gate: Tensor<2>, up: Tensor<2>, by: Gate) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::gated_f32(gate.into_dispatch(), up.into_dispatch(), by))
 }
 
+/// The same on a GPU where both lie beside each other, `both: [rows, 2 · width]`.
+#[cfg(feature = "gpu")]
+pub(crate) fn gate_rows(both: Tensor<2>, by: Gate) -> Tensor<2> {
+    use super::wgsl::StepOps;
+
+    Tensor::from_dispatch(Dispatch::gate_rows(both.into_dispatch(), by))
+}
+
 /// The same in Burn's operations.
 #[cfg(test)]
 fn reference(gate: Tensor<2>, up: Tensor<2>, by: Gate) -> Tensor<2> {

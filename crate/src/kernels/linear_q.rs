@@ -93,6 +93,12 @@ impl PackedWeight {
         Ok(Self { pieces, piece_rows, shape })
     }
 
+    /// Output features.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn outputs(&self) -> usize {
+        self.shape[0]
+    }
+
     /// Whether it is quantised and on a CPU.
     fn is_in_records(&self) -> bool {
         matches!(self.pieces[..], [Piece::Records(_), ..])

@@ -6,9 +6,11 @@
 
 mod attention_step_f32;
 mod embed_q;
+mod gated_f32;
 mod linear_step_q;
 mod program;
 mod quants;
+mod remember_f32;
 pub(crate) mod step;
 mod step_ops;
 mod sum;
@@ -18,6 +20,7 @@ pub(crate) use self::{
     attention_step_f32::AttentionStep,
     embed_q::Embed,
     linear_step_q::{Heads, LinearStep, Then},
+    remember_f32::Remember,
     step_ops::StepOps,
     top_f32::NONE,
 };

@@ -2,6 +2,10 @@
 
 use burn::tensor::{Device, Tensor};
 
+#[cfg(feature = "gpu")]
+use super::{Rope, Step};
+#[cfg(feature = "gpu")]
+use crate::kernels::on_cpu;
 use crate::{Error, ErrorCode, Result, kernels::attention_cached_f32::CachedHeads};
 
 /// Positions that room is made for at a time.
@@ -9,7 +13,7 @@ const STEP: usize = 512;
 
 /// Keys and values of every layer, in memory that grows in steps. A clone shares the memory until one of the two is
 /// written to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct KvCache {
     /// Absent until the first token, and while it is written to: a second owner would make the write a copy.
     layers: Vec<Option<CachedHeads>>,
@@ -17,12 +21,35 @@ pub struct KvCache {
     shape: [usize; 2],
     len: usize,
     device: Device,
+    /// Where it stands on a GPU.
+    #[cfg(feature = "gpu")]
+    step: Option<Step>,
+}
+
+impl Clone for KvCache {
+    fn clone(&self) -> Self {
+        Self {
+            layers: self.layers.clone(),
+            device: self.device.clone(),
+            // Both go on, each from where it is.
+            #[cfg(feature = "gpu")]
+            step: None,
+            ..*self
+        }
+    }
 }
 
 impl KvCache {
     /// No positions, and no memory yet.
     pub(crate) fn new(layers: usize, shape: [usize; 2], device: &Device) -> Self {
-        Self { layers: vec![None; layers], shape, len: 0, device: device.clone() }
+        Self {
+            layers: vec![None; layers],
+            shape,
+            len: 0,
+            device: device.clone(),
+            #[cfg(feature = "gpu")]
+            step: None,
+        }
     }
 
     /// Positions in the cache.
@@ -85,6 +112,35 @@ impl KvCache {
         place.as_ref().ok_or_else(no_layer)?.check_room()?;
         let cached = place.take().ok_or_else(no_layer)?;
         Ok(place.insert(cached.append(key, value, self.len)))
+    }
+
+    /// Where the next tokens, of which `token` is the first, stand on a GPU, if it is on one; layers turn by `ropes`.
+    /// Room was made for them.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn begin_step<'a>(
+        &mut self,
+        token: u32,
+        ropes: impl Iterator<Item = &'a Rope>,
+    ) -> Option<&Step> {
+        if on_cpu(&self.device) {
+            return None;
+        }
+        let (capacity, len) = (self.capacity(), self.len);
+        let step = self.step.take().filter(|step| step.positions() >= capacity);
+        let mut step = step.unwrap_or_else(|| Step::new(ropes, capacity, &self.device));
+        step.begin(token, len);
+        Some(self.step.insert(step))
+    }
+
+    /// A layer that nobody else has, to be written to behind what is there, where room was made.
+    ///
+    /// # Errors
+    /// `internal` for a layer that is not there.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn own(&mut self, layer: usize) -> Result<&CachedHeads> {
+        let place = self.layers.get_mut(layer).ok_or_else(no_layer)?;
+        let cached = place.take().ok_or_else(no_layer)?;
+        Ok(place.insert(cached.owned()))
     }
 
     /// Counts the positions that were appended to every layer.

@@ -2,7 +2,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Activation, Gate, StoredEmbedding, Weights, gated, load_packed, stored::load_eight_bits};
+#[cfg(feature = "gpu")]
+use crate::kernels::linear_q::step::{Around, Ending, linear_step};
+use super::{
+    Activation, Gate, RmsNorm, StoredEmbedding, Weights, gated, load_packed, stored::load_eight_bits,
+};
 use crate::{
     Result,
     kernels::{
@@ -96,6 +100,46 @@ impl Linear {
             Map::Exact { weight, bias, then } => linear_f32(x, weight, bias.clone(), *then),
             Map::Stored { weight, after } => finish(linear_q(x, weight), after.as_ref()),
         }
+    }
+
+    /// The layer after `norm`: `[rows, in]` → `[rows, out]`.
+    pub(crate) fn forward_normed(&self, norm: &RmsNorm, x: Tensor<2>) -> Tensor<2> {
+        #[cfg(feature = "gpu")]
+        if let (Some(weight), Map::Stored { after: None, .. }) = (self.step_weight(&x), &self.map) {
+            let (gamma, epsilon) = norm.parts();
+            let around = Around { norm: Some(epsilon), bias: false, constants: gamma };
+            return linear_step(x, weight, around, Ending::Store);
+        }
+        self.forward(norm.forward(x))
+    }
+
+    /// `residual + y`: `[rows, in]` and `[rows, out]` → `[rows, out]`.
+    pub(crate) fn forward_add(&self, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
+        #[cfg(feature = "gpu")]
+        if let (Some(weight), Map::Stored { after, .. }) = (self.step_weight(&x), &self.map)
+            && weight.is_whole()
+        {
+            let nothing = residual.clone().flatten(0, 1);
+            let constants = after.as_ref().map_or(&nothing, |(bias, _)| bias);
+            let around = Around { norm: None, bias: after.is_some(), constants };
+            return linear_step(x, weight, around, Ending::Add(residual));
+        }
+        residual + self.forward(x)
+    }
+
+    /// The weight, where it is multiplied with the only row of `x` by a kernel for one row.
+    #[cfg(feature = "gpu")]
+    fn step_weight(&self, x: &Tensor<2>) -> Option<&PackedWeight> {
+        let (weight, after) = self.stored()?;
+        let plain = after.is_none_or(|(_, then)| *then == Activation::Identity);
+        (x.dims()[0] == 1 && weight.has_step() && plain).then_some(weight)
+    }
+
+    /// The weight, and the bias if there is one, where it is quantised and on a GPU.
+    #[cfg(feature = "gpu")]
+    pub(super) fn packed(&self) -> Option<(&PackedWeight, Option<&Tensor<1>>)> {
+        let (weight, after) = self.stored()?;
+        weight.has_step().then_some((weight, after.map(|(bias, _)| bias)))
     }
 
     /// What each of the layers makes of the same `x: [rows, in]`: `[rows, out]`.

@@ -25,6 +25,12 @@ impl RmsNorm {
         Ok(Self { weight: Tensor::from_data(TensorData::new(values, [width]), device), epsilon })
     }
 
+    /// The weight, `[width]`, and epsilon.
+    #[cfg(feature = "gpu")]
+    pub(super) fn parts(&self) -> (&Tensor<1>, f32) {
+        (&self.weight, self.epsilon as f32)
+    }
+
     /// `[rows, width]` → the same.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         rms_norm_f32(x, self.weight.clone(), self.epsilon)

@@ -1,9 +1,11 @@
 //! Rotary position embedding (Su et al., arXiv:2104.09864): queries and keys turn with their position.
 
-use core::f64::consts::TAU;
+use core::{cell::OnceCell, f64::consts::TAU};
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+#[cfg(feature = "gpu")]
+use super::Step;
 use crate::kernels::rope_f32::{Pairs, rope_f32};
 
 /// How the frequencies of training are stretched for longer texts.
@@ -69,30 +71,82 @@ impl Rope {
         Self { frequencies: (0..dims / 2).map(frequency).collect(), pairs }
     }
 
-    /// The angles of `tokens` tokens, the first at `position`.
+    /// How far `tokens` tokens turn, the first at `position`.
     pub(crate) fn at(&self, position: usize, tokens: usize, device: &Device) -> Rotation {
-        let shape = [tokens, self.frequencies.len()];
-        let row = |t| self.frequencies.iter().map(move |f| f64::from((position + t) as f32 * f).sin_cos());
-        let (sin, cos): (Vec<f32>, Vec<f32>) =
-            (0..tokens).flat_map(row).map(|(sin, cos)| (sin as f32, cos as f32)).unzip();
-        let tensor = |values| Tensor::from_data(TensorData::new(values, shape), device);
-        Rotation { cos: tensor(cos), sin: tensor(sin), pairs: self.pairs }
+        Rotation {
+            rope: self.clone(),
+            position,
+            tokens,
+            device: device.clone(),
+            angles: OnceCell::new(),
+            #[cfg(feature = "gpu")]
+            step: None,
+        }
+    }
+
+    /// Sine and cosine of each pair at `position`.
+    fn turns(&self, position: usize) -> impl Iterator<Item = (f32, f32)> {
+        let turn = move |f: &f32| f64::from(position as f32 * f).sin_cos();
+        self.frequencies.iter().map(turn).map(|(sin, cos)| (sin as f32, cos as f32))
+    }
+
+    /// The cosines of the pairs at `position`, and then their sines.
+    #[cfg(feature = "gpu")]
+    pub(super) fn cosines_and_sines(&self, position: usize) -> impl Iterator<Item = f32> {
+        self.turns(position).map(|(_, cos)| cos).chain(self.turns(position).map(|(sin, _)| sin))
+    }
+
+    /// Pairs that turn.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn pairs(&self) -> usize {
+        self.frequencies.len()
     }
 }
 
 /// How far each token of a pass turns.
 #[derive(Clone, Debug)]
 pub(crate) struct Rotation {
-    /// `[tokens, pairs]`, like `sin`.
-    cos: Tensor<2>,
-    sin: Tensor<2>,
-    pairs: Pairs,
+    rope: Rope,
+    position: usize,
+    tokens: usize,
+    device: Device,
+    /// Cosines and sines, `[tokens, pairs]`, once they are asked for.
+    angles: OnceCell<[Tensor<2>; 2]>,
+    /// The same on a GPU that has them already, and where those of this kind of layer begin in a row.
+    #[cfg(feature = "gpu")]
+    step: Option<(Step, usize)>,
 }
 
 impl Rotation {
     /// Turns every head of `x: [tokens, heads · width]`.
     pub(crate) fn apply(&self, x: Tensor<2>, heads: usize) -> Tensor<2> {
-        rope_f32(x, self.cos.clone(), self.sin.clone(), heads, self.pairs)
+        let [cos, sin] = self.angles.get_or_init(|| self.compute()).clone();
+        rope_f32(x, cos, sin, heads, self.rope.pairs)
+    }
+
+    fn compute(&self) -> [Tensor<2>; 2] {
+        let shape = [self.tokens, self.rope.frequencies.len()];
+        let turns = (self.position..).take(self.tokens).flat_map(|position| self.rope.turns(position));
+        let (sin, cos): (Vec<f32>, Vec<f32>) = turns.unzip();
+        [cos, sin].map(|values| Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+
+    /// The same, for kernels that read position and angles from `step`, where those of this kind of layer begin at
+    /// `first`.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn on(mut self, step: Step, first: usize) -> Self {
+        self.step = Some((step, first));
+        self
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(super) fn step(&self) -> Option<&(Step, usize)> {
+        self.step.as_ref()
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(super) fn which(&self) -> Pairs {
+        self.rope.pairs
     }
 }
 
@@ -106,8 +160,9 @@ mod tests {
         let rope = Rope::new(10_000.0, 4, &RopeScaling::None, None, Pairs::Halves);
         let turned = rope.at(3, 2, &Device::flex());
         let angles = [3.0f32, 0.03, 4.0, 0.04];
-        assert_close(&values(turned.cos), &angles.map(f32::cos), 1e-6);
-        assert_close(&values(turned.sin), &angles.map(f32::sin), 1e-6);
+        let [cos, sin] = turned.compute();
+        assert_close(&values(cos), &angles.map(f32::cos), 1e-6);
+        assert_close(&values(sin), &angles.map(f32::sin), 1e-6);
     }
 
     #[test]

@@ -45,7 +45,11 @@ impl PackedWeight {
         matches!(self.pieces[..], [Piece::Quantised(_), ..])
     }
 
-    /// The same in one piece.
+    /// Whether it is so, and in one piece.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole().is_some()
+    }
+
     fn whole(&self) -> Option<&Quantised> {
         match &self.pieces[..] {
             [Piece::Quantised(piece)] => Some(piece),

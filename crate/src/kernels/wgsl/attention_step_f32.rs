@@ -183,11 +183,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
   var sum = vec4<f32>();
   for (var span = start / {SPAN}u; span * {SPAN}u <= step[1]; span++) {{
     let part = (span * {heads}u + query / {group}u) * {part}u + query % {group}u * (VECTORS + 1u);
-    let of = parts[part + VECTORS];
-    let higher = max(highest, of.x);
+    let other = parts[part + VECTORS];
+    let higher = max(highest, other.x);
     let before = exp(highest - higher);
-    let now = exp(of.x - higher);
-    total = total * before + of.y * now;
+    let now = exp(other.x - higher);
+    total = total * before + other.y * now;
     sum = sum * before + parts[part + vector] * now;
     highest = higher;
   }}

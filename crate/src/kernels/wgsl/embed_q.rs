@@ -40,9 +40,7 @@ impl Program for Embed {
 {decoding}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) unit: u32) {{
-  if group.x == 0u {{
-    for (var i = unit; i < {angles}u; i += 64u) {{ step[{begin}u + i] = angles[step[1] * {angles}u + i]; }}
-  }}
+  if group.x == 0u {{ {write_angles} }}
   let row = step[0] - {first}u;
   let item = group.x * 64u + unit;
   if row < {rows}u && item < BLOCKS * 4u {{
@@ -53,8 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }}
 }}\n",
             decoding = quants::decoding(self.format, self.columns),
-            angles = self.angles,
-            begin = step::ANGLES,
+            write_angles = step::write_angles(self.angles),
             first = self.first,
             rows = self.rows,
             factor = f32::from_bits(self.factor),

@@ -7,18 +7,24 @@ use burn::{
     },
     tensor::{DType, Shape},
 };
-use burn_cubecl::{CubeBackend, ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor};
+use burn_cubecl::{
+    CubeBackend, kernel::into_contiguous, ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor,
+};
 
 use super::{
     attention_step_f32::{AttentionStep, Join, Span},
     embed_q::Embed,
+    gated_f32::GateRows,
     linear_step_q::{LinearStep, Then},
     program::{
         Bound::{Changed, Read, Written},
         launch,
     },
+    remember_f32::Remember,
+    step::Begin,
     top_f32::{Best, Chunks},
 };
+use crate::kernels::gated_f32::Gate;
 
 /// Most workgroups in one dimension of a dispatch; WebGPU promises 65,535.
 const MOST_GROUPS: usize = 32_768;
@@ -64,6 +70,28 @@ pub(crate) trait StepOps: Backend {
         how: LinearStep,
     ) -> FloatTensor<Self>;
 
+    /// The queries of `x: [tokens, all heads]`; keys and values are written to the cache, from the step's position on.
+    /// `gamma` is not read where nothing is normalised.
+    fn remember_heads(
+        x: FloatTensor<Self>,
+        step: IntTensor<Self>,
+        angles: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        how: Remember,
+    ) -> FloatTensor<Self>;
+
+    /// The step, set to `words`, its token and its position, with that row of `angles`.
+    fn begin_step(
+        words: IntTensor<Self>,
+        angles: FloatTensor<Self>,
+        step: IntTensor<Self>,
+    ) -> IntTensor<Self>;
+
+    /// `both: [rows, 2 · width]`, the gate first → `[rows, width]`.
+    fn gate_rows(both: FloatTensor<Self>, by: Gate) -> FloatTensor<Self>;
+
     /// What the step's queries see, of the shape of `query`.
     fn attention_step(
         query: FloatTensor<Self>,
@@ -73,12 +101,21 @@ pub(crate) trait StepOps: Backend {
         how: AttentionStep,
     ) -> FloatTensor<Self>;
 
-    /// The `top` best of `logits`; the step goes on with the first, one position later.
-    fn choose_step(logits: FloatTensor<Self>, step: IntTensor<Self>, top: usize) -> IntTensor<Self>;
+    /// The `top` best of `logits`, in `result`, which is given back; the step goes on with the first, one position later.
+    fn choose_step(
+        logits: FloatTensor<Self>,
+        step: IntTensor<Self>,
+        result: IntTensor<Self>,
+        top: usize,
+    ) -> IntTensor<Self>;
+}
+
+fn matrix(like: &CubeTensor, shape: [usize; 2], dtype: DType) -> CubeTensor {
+    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), Shape::new(shape), dtype)
 }
 
 fn empty(like: &CubeTensor, count: usize, dtype: DType) -> CubeTensor {
-    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), Shape::new([1, count]), dtype)
+    matrix(like, [1, count], dtype)
 }
 
 /// At least `count` workgroups.
@@ -155,6 +192,41 @@ impl StepOps for CubeBackend {
         query
     }
 
+    fn remember_heads(
+        x: CubeTensor,
+        step: CubeTensor,
+        angles: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        gamma: CubeTensor,
+        how: Remember,
+    ) -> CubeTensor {
+        let x = into_contiguous(x);
+        let tokens = x.meta.shape()[0];
+        let query = matrix(&x, [tokens, how.heads.query * how.heads.width], DType::F32);
+        let mut bound = vec![Read(&x), Read(&step), Read(&angles)];
+        bound.extend([Written(&query), Changed(&keys), Changed(&values)]);
+        if how.norm.is_some() {
+            bound.push(Read(&gamma));
+        }
+        launch(how.clone(), [how.heads(), tokens, 1], &bound);
+        query
+    }
+
+    fn begin_step(words: CubeTensor, angles: CubeTensor, step: CubeTensor) -> CubeTensor {
+        let begin = Begin { angles: angles.meta.shape()[1] };
+        launch(begin, [1; 3], &[Read(&words), Read(&angles), Changed(&step)]);
+        step
+    }
+
+    fn gate_rows(both: CubeTensor, by: Gate) -> CubeTensor {
+        let both = into_contiguous(both);
+        let (rows, width) = (both.meta.shape()[0], both.meta.shape()[1] / 2);
+        let (out, gate) = (matrix(&both, [rows, width], DType::F32), GateRows { width, by });
+        launch(gate, [width.div_ceil(64), rows, 1], &[Read(&both), Written(&out)]);
+        out
+    }
+
     fn attention_step(
         query: CubeTensor,
         keys: CubeTensor,
@@ -171,11 +243,10 @@ impl StepOps for CubeBackend {
         out
     }
 
-    fn choose_step(logits: CubeTensor, step: CubeTensor, top: usize) -> CubeTensor {
+    fn choose_step(logits: CubeTensor, step: CubeTensor, result: CubeTensor, top: usize) -> CubeTensor {
         let chunks = Chunks { logits: logits.meta.num_elements(), top };
         let candidates = chunks.workgroups() * top;
         let pairs = empty(&logits, candidates * 2, DType::I32);
-        let result = empty(&logits, 2 + 2 * top, DType::I32);
         launch(chunks.clone(), [chunks.workgroups(), 1, 1], &[Read(&logits), Written(&pairs)]);
         launch(Best { candidates, top }, [1; 3], &[Changed(&pairs), Changed(&step), Written(&result)]);
         result

@@ -3,6 +3,8 @@
 mod attention;
 mod mlp;
 mod pass;
+#[cfg(feature = "gpu")]
+mod step;
 
 use burn::tensor::{Device, Tensor};
 
@@ -91,17 +93,24 @@ impl Llama {
         }
     }
 
-    /// What `tokens` new tokens see, and how far they turn.
-    fn sight(&self, (rope, scores): &(Rope, Scores), tokens: usize, cache: &KvCache) -> Sight {
-        Sight {
-            rotation: rope.at(cache.len(), tokens, &self.device),
-            causal: Causal { position: cache.len(), rules: *scores },
+    /// What the new tokens `ids` see in each kind of layer, and how far they turn.
+    fn sights(&self, ids: &[u32], cache: &mut KvCache) -> Vec<Sight> {
+        let position = cache.len();
+        let sight = |(rope, scores): &(Rope, Scores)| Sight {
+            rotation: rope.at(position, ids.len(), &self.device),
+            causal: Causal::new(position, *scores),
+        };
+        let sights: Vec<_> = self.sights.iter().map(sight).collect();
+        #[cfg(feature = "gpu")]
+        if let Some(step) = ids.first().and_then(|id| cache.begin_step(*id, self.ropes())) {
+            return self.on_step(sights, step);
         }
+        sights
     }
 
     /// `[rows, hidden]` → `[rows, vocabulary]`.
     fn logits(&self, x: Tensor<2>) -> Tensor<2> {
-        let logits = self.lm_head.forward(self.norm.forward(x));
+        let logits = self.lm_head.forward_normed(&self.norm, x);
         match self.config.final_logit_softcapping {
             Some(cap) => (logits / cap).tanh() * cap,
             None => logits,
@@ -159,9 +168,10 @@ impl DecoderLayer {
             RmsNorm::load(weights, &name, config.hidden_size, config.rms_norm_eps, device)
         };
         let outputs = config.architecture.normalises_outputs();
+        let input_layernorm = norm("input")?;
         Ok(Self {
-            input_layernorm: norm("input")?,
-            self_attn: Attention::load(config, weights, &format!("{name}.self_attn"), device)?,
+            self_attn: Attention::load(config, weights, &format!("{name}.self_attn"), &input_layernorm, device)?,
+            input_layernorm,
             post_attention_layernorm: norm("post_attention")?,
             feedforward_layernorms: match outputs {
                 true => Some([norm("pre_feedforward")?, norm("post_feedforward")?]),
@@ -187,21 +197,20 @@ impl DecoderLayer {
         cache: &'a mut KvCache,
         i: usize,
     ) -> Result<(Tensor<2>, &'a CachedHeads)> {
-        self.self_attn.remember(self.input_layernorm.forward(x.clone()), sight, cache, i)
+        self.self_attn.remember(&self.input_layernorm, x.clone(), sight, cache, i)
     }
 
     /// What is made of tokens that are remembered, `x` and their queries: `[tokens, hidden]`.
     fn see(&self, x: Tensor<2>, query: Tensor<2>, causal: &Causal, cached: &CachedHeads) -> Tensor<2> {
-        let attention = self.self_attn.see(query, causal, cached);
         match &self.feedforward_layernorms {
             None => {
-                let x = x + attention;
-                let y = self.mlp.forward(self.post_attention_layernorm.forward(x.clone()));
-                x + y
+                let x = self.self_attn.see_add(x, query, causal, cached);
+                self.mlp.forward_add(&self.post_attention_layernorm, x)
             }
             Some([before, after]) => {
+                let attention = self.self_attn.see(query, causal, cached);
                 let x = x + self.post_attention_layernorm.forward(attention);
-                let y = self.mlp.forward(before.forward(x.clone()));
+                let y = self.mlp.forward(before, x.clone());
                 x + after.forward(y)
             }
         }

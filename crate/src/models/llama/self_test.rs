@@ -263,6 +263,23 @@ mod tests {
         assert!(difference(&[f32::NAN], &[1.0]).is_nan() && difference(&[0.0], &[1.0]) > TOLERANCE);
     }
 
+    /// A GPU rounds no activations: it gives what the exact weights give, however layers are put together.
+    #[test]
+    fn a_gpu_computes_in_f32() {
+        let biased = br#"{"model_type": "qwen2", "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 64,
+            "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
+        let configs = [config(), LlamaConfig::from_json(biased).unwrap()];
+        for (dtype, config) in STORED.iter().flat_map(|dtype| configs.iter().map(move |config| (*dtype, config))) {
+            let exact = pollster::block_on(logits(config, &Exact(Synthetic::new(&[dtype])), &Device::flex()));
+            for device in devices().into_iter().skip(1) {
+                let found = pollster::block_on(logits(config, &Synthetic::new(&[dtype]), &device)).unwrap();
+                let difference = difference(&found, exact.as_ref().unwrap());
+                assert!(difference < 1e-5, "{dtype}: {difference}");
+            }
+        }
+    }
+
     #[test]
     fn every_device_passes_the_test() {
         let window = LlamaConfig {

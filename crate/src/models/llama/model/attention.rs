@@ -5,26 +5,22 @@ use burn::tensor::{Device, Tensor};
 use super::{super::LlamaConfig, Sight};
 use crate::{
     Result,
-    nn::{CachedHeads, Causal, KvCache, Linear, RmsNorm, Weights, attention_cached},
+    nn::{CachedHeads, Causal, KvCache, Linear, Projections, RmsNorm, Weights, attention_cached},
 };
 
 #[derive(Clone, Debug)]
 pub(super) struct Attention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
+    qkv_proj: Projections,
     o_proj: Linear,
-    /// Of queries and of keys, head by head, where the architecture has them.
-    norms: Option<[RmsNorm; 2]>,
-    num_attention_heads: usize,
-    num_key_value_heads: usize,
 }
 
 impl Attention {
+    /// The input is normalised by `before`.
     pub(super) fn load(
         config: &LlamaConfig,
         weights: &impl Weights,
         name: &str,
+        before: &RmsNorm,
         device: &Device,
     ) -> Result<Self> {
         let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
@@ -36,41 +32,47 @@ impl Attention {
             let name = format!("{name}.{part}_norm");
             RmsNorm::load(weights, &name, config.head_dim, config.rms_norm_eps, device)
         };
+        let layers = [
+            linear("q", [wide, hidden], config.bias.qkv)?,
+            linear("k", [kv_heads * config.head_dim, hidden], config.bias.qkv)?,
+            linear("v", [kv_heads * config.head_dim, hidden], config.bias.qkv)?,
+        ];
+        let norms = match config.architecture.normalises_heads() {
+            true => Some([norm("q")?, norm("k")?]),
+            false => None,
+        };
         Ok(Self {
-            q_proj: linear("q", [wide, hidden], config.bias.qkv)?,
-            k_proj: linear("k", [kv_heads * config.head_dim, hidden], config.bias.qkv)?,
-            v_proj: linear("v", [kv_heads * config.head_dim, hidden], config.bias.qkv)?,
+            qkv_proj: Projections::new(layers, norms, [heads, kv_heads], before),
             o_proj: linear("o", [hidden, wide], config.bias.output)?,
-            norms: match config.architecture.normalises_heads() {
-                true => Some([norm("q")?, norm("k")?]),
-                false => None,
-            },
-            num_attention_heads: heads,
-            num_key_value_heads: kv_heads,
         })
     }
 
-    /// Appends the keys and values of `x: [tokens, hidden]` to layer `i` of the cache. Gives the tokens' queries, and the
-    /// layer.
+    /// Appends the keys and values of `before(x)`, `x: [tokens, hidden]`, to layer `i` of the cache. Gives the tokens'
+    /// queries, and the layer.
     pub(super) fn remember<'a>(
         &self,
+        before: &RmsNorm,
         x: Tensor<2>,
         sight: &Sight,
         cache: &'a mut KvCache,
         i: usize,
     ) -> Result<(Tensor<2>, &'a CachedHeads)> {
-        let [query, key, value] = Linear::forward_each([&self.q_proj, &self.k_proj, &self.v_proj], x);
-        let [query, key] = match &self.norms {
-            Some([queries, keys]) => [queries.forward_heads(query), keys.forward_heads(key)],
-            None => [query, key],
-        };
-        let query = sight.rotation.apply(query, self.num_attention_heads);
-        let key = sight.rotation.apply(key, self.num_key_value_heads);
-        Ok((query, cache.append(i, key, value)?))
+        self.qkv_proj.remember(before, x, &sight.rotation, cache, i)
     }
 
     /// What the tokens with these queries, remembered already, see: `[tokens, heads · width]` → `[tokens, hidden]`.
     pub(super) fn see(&self, query: Tensor<2>, causal: &Causal, cached: &CachedHeads) -> Tensor<2> {
         self.o_proj.forward(attention_cached(query, cached, causal))
+    }
+
+    /// The same, added to `x: [tokens, hidden]`.
+    pub(super) fn see_add(
+        &self,
+        x: Tensor<2>,
+        query: Tensor<2>,
+        causal: &Causal,
+        cached: &CachedHeads,
+    ) -> Tensor<2> {
+        self.o_proj.forward_add(attention_cached(query, cached, causal), x)
     }
 }

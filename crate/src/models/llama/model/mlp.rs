@@ -5,15 +5,13 @@ use burn::tensor::{Device, Tensor};
 use super::super::LlamaConfig;
 use crate::{
     Result,
-    nn::{Gate, Linear, Weights},
+    nn::{GatedLinear, Linear, RmsNorm, Weights},
 };
 
 #[derive(Clone, Debug)]
 pub(super) struct Mlp {
-    gate_proj: Linear,
-    up_proj: Linear,
+    gate_up_proj: GatedLinear,
     down_proj: Linear,
-    hidden_act: Gate,
 }
 
 impl Mlp {
@@ -28,17 +26,20 @@ impl Mlp {
             let name = format!("{name}.{part}_proj");
             Linear::load_stored(weights, &name, shape, config.bias.mlp, device)
         };
+        let (gate, up) = (linear("gate", [wide, hidden])?, linear("up", [wide, hidden])?);
         Ok(Self {
-            gate_proj: linear("gate", [wide, hidden])?,
-            up_proj: linear("up", [wide, hidden])?,
+            gate_up_proj: GatedLinear::new(gate, up, config.hidden_act),
             down_proj: linear("down", [hidden, wide])?,
-            hidden_act: config.hidden_act,
         })
     }
 
-    /// `[tokens, hidden]` → the same.
-    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let gated = Linear::forward_gated([&self.gate_proj, &self.up_proj], x, self.hidden_act);
-        self.down_proj.forward(gated)
+    /// What is made of `norm(x)`: `[tokens, hidden]` → the same.
+    pub(super) fn forward(&self, norm: &RmsNorm, x: Tensor<2>) -> Tensor<2> {
+        self.down_proj.forward(self.gate_up_proj.forward(norm, x))
+    }
+
+    /// The same, added to `x`.
+    pub(super) fn forward_add(&self, norm: &RmsNorm, x: Tensor<2>) -> Tensor<2> {
+        self.down_proj.forward_add(self.gate_up_proj.forward(norm, x.clone()), x)
     }
 }

@@ -58,7 +58,7 @@ impl Llama {
             Some(scale) => embeddings * scale,
             None => embeddings,
         };
-        let sights = self.sights.iter().map(|rules| self.sight(rules, ids.len(), cache)).collect();
+        let sights = self.sights(ids, cache);
         Ok(Pass { tokens: ids.len(), layer: 0, x, sights, end: None })
     }
 
@@ -105,8 +105,8 @@ impl Llama {
             Logits::All => 0,
         };
         let layer = self.layers.last().ok_or_else(no_sight)?;
-        let Causal { position, rules } = sight_in(&pass.sights, layer)?.causal;
-        let causal = Causal { position: position + before, rules };
+        let seen = &sight_in(&pass.sights, layer)?.causal;
+        let causal = if before == 0 { seen.clone() } else { Causal::new(seen.position + before, seen.rules) };
         let (query, cached) = pass.end.ok_or_else(not_through)?;
         let wanted = |x: Tensor<2>| x.narrow(0, before, pass.tokens - before);
         Ok(self.logits(layer.see(wanted(pass.x), wanted(query), &causal, &cached)))
