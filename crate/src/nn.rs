@@ -32,7 +32,7 @@ pub(crate) use rms_norm::RmsNorm;
 pub use rope::RopeScaling;
 pub(crate) use rope::{Rope, Rotation};
 #[cfg(feature = "gpu")]
-pub(crate) use step::Step;
+pub(crate) use step::{Step, Stepper};
 
 use crate::{Result, formats::TensorRows};
 use stored::load_packed;

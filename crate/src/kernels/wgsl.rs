@@ -10,6 +10,7 @@ mod gated_f32;
 mod linear_step_q;
 mod program;
 mod quants;
+mod read;
 mod remember_f32;
 pub(crate) mod step;
 mod step_ops;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     attention_step_f32::AttentionStep,
     embed_q::Embed,
     linear_step_q::{Heads, LinearStep, Then},
+    read::read_words,
     remember_f32::Remember,
     step_ops::StepOps,
     top_f32::NONE,

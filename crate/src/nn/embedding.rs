@@ -62,7 +62,13 @@ impl StoredEmbedding {
         rows_q(ids, &self.weight)
     }
 
-    pub(super) fn weight(&self) -> &PackedWeight {
+    /// Whether a kernel of a step can look up a token.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn has_step(&self) -> bool {
+        self.weight.has_step()
+    }
+
+    pub(crate) fn weight(&self) -> &PackedWeight {
         &self.weight
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 #[cfg(feature = "gpu")]
-use super::{Rope, Step};
+use super::{Rope, Step, Stepper};
 #[cfg(feature = "gpu")]
 use crate::kernels::on_cpu;
 use crate::{Error, ErrorCode, Result, kernels::attention_cached_f32::CachedHeads};
@@ -24,6 +24,12 @@ pub struct KvCache {
     /// Where it stands on a GPU.
     #[cfg(feature = "gpu")]
     step: Option<Step>,
+    /// Its steps there.
+    #[cfg(feature = "gpu")]
+    pub(crate) stepper: Option<Stepper>,
+    /// How often its memory was replaced.
+    #[cfg(feature = "gpu")]
+    version: usize,
 }
 
 impl Clone for KvCache {
@@ -34,6 +40,8 @@ impl Clone for KvCache {
             // Both go on, each from where it is.
             #[cfg(feature = "gpu")]
             step: None,
+            #[cfg(feature = "gpu")]
+            stepper: None,
             ..*self
         }
     }
@@ -49,6 +57,10 @@ impl KvCache {
             device: device.clone(),
             #[cfg(feature = "gpu")]
             step: None,
+            #[cfg(feature = "gpu")]
+            stepper: None,
+            #[cfg(feature = "gpu")]
+            version: 0,
         }
     }
 
@@ -89,6 +101,10 @@ impl KvCache {
             return Ok(());
         }
         let capacity = needed.max(capacity + capacity / 2).next_multiple_of(STEP);
+        #[cfg(feature = "gpu")]
+        {
+            self.version += 1;
+        }
         let [heads, width] = self.shape;
         for layer in &mut self.layers {
             let grown = match layer {
@@ -126,6 +142,9 @@ impl KvCache {
             return None;
         }
         let (capacity, len) = (self.capacity(), self.len);
+        if let Some(stepper) = &mut self.stepper {
+            stepper.ahead = None;
+        }
         let step = self.step.take().filter(|step| step.positions() >= capacity);
         let mut step = step.unwrap_or_else(|| Step::new(ropes, capacity, &self.device));
         step.begin(token, len);
@@ -140,7 +159,24 @@ impl KvCache {
     pub(crate) fn own(&mut self, layer: usize) -> Result<&CachedHeads> {
         let place = self.layers.get_mut(layer).ok_or_else(no_layer)?;
         let cached = place.take().ok_or_else(no_layer)?;
+        self.version += usize::from(cached.is_shared());
         Ok(place.insert(cached.owned()))
+    }
+
+    /// How often its memory was replaced, now that every layer is its own.
+    ///
+    /// # Errors
+    /// `internal` where a layer is not there.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn own_all(&mut self) -> Result<usize> {
+        (0..self.layers.len()).try_for_each(|layer| self.own(layer).map(|_| ()))?;
+        Ok(self.version)
+    }
+
+    /// Where it stands on a GPU, if a pass or a step was begun there.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn step(&self) -> Option<&Step> {
+        self.step.as_ref()
     }
 
     /// Counts the positions that were appended to every layer.

@@ -60,6 +60,12 @@ impl Projections {
         Self { map: Map::Apart(layers), norms, heads }
     }
 
+    /// Whether kernels of a step can compute it.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn has_step(&self) -> bool {
+        matches!(self.map, Map::Stacked(_))
+    }
+
     /// Appends the keys and values of `norm(x)`, `x: [tokens, in]`, to `layer` of the cache. Gives the tokens' queries,
     /// and the layer.
     ///

@@ -9,6 +9,8 @@ mod step;
 use burn::tensor::{Device, Tensor};
 
 pub use self::pass::Pass;
+#[cfg(feature = "gpu")]
+pub use self::step::Candidate;
 use self::{attention::Attention, mlp::Mlp};
 use super::{LayerType, LlamaConfig, RopeConfig};
 use crate::{
@@ -95,17 +97,22 @@ impl Llama {
 
     /// What the new tokens `ids` see in each kind of layer, and how far they turn.
     fn sights(&self, ids: &[u32], cache: &mut KvCache) -> Vec<Sight> {
-        let position = cache.len();
-        let sight = |(rope, scores): &(Rope, Scores)| Sight {
-            rotation: rope.at(position, ids.len(), &self.device),
-            causal: Causal::new(position, *scores),
-        };
-        let sights: Vec<_> = self.sights.iter().map(sight).collect();
+        let sights = self.plain_sights(ids.len(), cache);
         #[cfg(feature = "gpu")]
         if let Some(step) = ids.first().and_then(|id| cache.begin_step(*id, self.ropes())) {
             return self.on_step(sights, step);
         }
         sights
+    }
+
+    /// The same where no device has them.
+    fn plain_sights(&self, tokens: usize, cache: &KvCache) -> Vec<Sight> {
+        let position = cache.len();
+        let sight = |(rope, scores): &(Rope, Scores)| Sight {
+            rotation: rope.at(position, tokens, &self.device),
+            causal: Causal::new(position, *scores),
+        };
+        self.sights.iter().map(sight).collect()
     }
 
     /// `[rows, hidden]` → `[rows, vocabulary]`.

@@ -280,6 +280,61 @@ mod tests {
         }
     }
 
+    /// Token after token by a GPU's own steps, read ahead and not, with the session left and taken up again.
+    #[cfg(feature = "gpu")]
+    #[test]
+    fn a_gpu_finds_the_tokens_that_the_logits_say() {
+        let sliding = LlamaConfig {
+            layer_types: vec![LayerType::Full, LayerType::Sliding],
+            sliding_window: Some(5),
+            ..config()
+        };
+        for (config, dtype) in [(config(), Dtype::Q4_1), (sliding, Dtype::Q6_K)] {
+            for device in devices().into_iter().skip(1) {
+                let dtypes = [dtype];
+                let llama = Llama::load(&config, &Synthetic::new(&dtypes), &device).unwrap();
+                let exact = Exact(Synthetic::new(&dtypes));
+                let exact = Llama::load(&config, &exact, &Device::flex()).unwrap();
+                pollster::block_on(follow(&llama, &exact));
+            }
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    async fn follow(llama: &Llama, exact: &Llama) {
+        let (mut cache, mut other) = (llama.cache(), exact.cache());
+        let first: Vec<u32> = vec![3, 14, 15, 9];
+        llama.forward(&first, &mut cache, Logits::None).unwrap();
+        exact.forward(&first, &mut other, Logits::None).unwrap();
+        let mut id = 26;
+        for i in 0..24 {
+            let (top, on) = if i < 12 { (1, true) } else { (5, i % 2 == 0) };
+            if i == 7 {
+                // Something else was read meanwhile, and then is not wanted.
+                llama.forward(&[1, 2, 3], &mut cache, Logits::None).unwrap();
+                cache.truncate(other.len());
+            }
+            let mut clone = cache.clone();
+            let found = llama.next(id, &mut cache, top, on).await.unwrap().unwrap();
+            let logits = read(exact.forward(&[id], &mut other, Logits::Last).unwrap()).await.unwrap();
+            assert_eq!((found.len(), cache.len()), (top, other.len()));
+            let mut order: Vec<u32> = (0..ROWS as u32).collect();
+            order.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]));
+            for ((found, logit), expected) in found.iter().zip(&order) {
+                assert_eq!(found, expected, "step {i}");
+                let other = logits[*expected as usize];
+                assert!((logit - other).abs() < 1e-3, "step {i}: {logit}, expected {other}");
+            }
+            if i == 15 {
+                // A clone goes on from where it was made.
+                let again = llama.next(id, &mut clone, top, false).await.unwrap().unwrap();
+                assert_eq!(again, found);
+            }
+            assert!(i != 3 || cache.stepper.as_ref().is_some_and(crate::nn::Stepper::is_recorded));
+            id = found[0].0;
+        }
+    }
+
     #[test]
     fn every_device_passes_the_test() {
         let window = LlamaConfig {

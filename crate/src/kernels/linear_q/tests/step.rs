@@ -94,3 +94,28 @@ fn weights_of_one_kind_are_stacked() {
     let [a, b] = [a, b].map(|stored| PackedWeight::pack(stored.rows(), &gpu).unwrap());
     assert!(PackedWeight::stack(&[&a, &b]).is_none());
 }
+
+#[test]
+fn a_step_looks_up_its_token() {
+    use burn::tensor::{DType, Int};
+
+    let Some(gpu) = native_gpu() else { return };
+    let angles: Tensor<2> = random_tensor(3, [5, 6]);
+    for kind in BLOCKS {
+        let stored = Stored::blocks(2, kind, [37, 512]);
+        for limit in [1, 1 << 20] {
+            let weight = PackedWeight::pack_pieces(&mut stored.rows(), limit, &gpu).unwrap();
+            for token in [0, 1, 6, 36] {
+                let words = TensorData::new(vec![token, 4, 0, 0, 0, 0, 0, 0, 0, 0], [10]);
+                let step = Tensor::<1, Int>::from_data(words, (&gpu, DType::I32));
+                let found = embed_step(&weight, &step, &angles.clone().to_device(&gpu), 0.5, &gpu);
+                let row = &stored.values()[token as usize * 512..][..512];
+                let expected: Vec<f32> = row.iter().map(|value| value * 0.5).collect();
+                assert_close(&values(found), &expected, 1e-6);
+                let words: Vec<i32> = step.into_data().try_to_vec().unwrap();
+                let written: Vec<f32> = words[4..].iter().map(|word| f32::from_bits(word.cast_unsigned())).collect();
+                assert_eq!(written, values(angles.clone())[4 * 6..]);
+            }
+        }
+    }
+}

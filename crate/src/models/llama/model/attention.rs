@@ -47,6 +47,12 @@ impl Attention {
         })
     }
 
+    /// Whether a GPU can do a step of it by itself.
+    #[cfg(feature = "gpu")]
+    pub(super) fn has_step(&self) -> bool {
+        self.qkv_proj.has_step()
+    }
+
     /// Appends the keys and values of `before(x)`, `x: [tokens, hidden]`, to layer `i` of the cache. Gives the tokens'
     /// queries, and the layer.
     pub(super) fn remember<'a>(

@@ -24,7 +24,7 @@ pub struct Pass {
 }
 
 /// What tokens see in `layer`.
-fn sight_in<'a>(sights: &'a [Sight], layer: &DecoderLayer) -> Result<&'a Sight> {
+pub(super) fn sight_in<'a>(sights: &'a [Sight], layer: &DecoderLayer) -> Result<&'a Sight> {
     // Where no layer slides, there is one sight.
     let sight = match layer.kind {
         LayerType::Full => sights.first(),
