@@ -23,7 +23,7 @@ const COLUMNS = {
   file_mb: { heading: "file MB" },
   read_back_us: { heading: "read back µs" },
   dispatch_us: { heading: "dispatch µs" },
-  cosine: { heading: "least cosine" },
+  cosine: { heading: "least cosine", digits: 6 },
   name: { heading: "adapter" },
 };
 
@@ -38,14 +38,15 @@ function tableOf(rows) {
   const header = ["case", ...columns.map((name) => COLUMNS[name].heading)];
   const lines = rows.map((row) => [
     row.case,
-    ...columns.map((name) => cell(row.values[name], COLUMNS[name].scale)),
+    ...columns.map((name) => cell(row.values[name], COLUMNS[name])),
   ]);
   return table(header, lines, 1);
 }
 
-function cell(value, scale = 1) {
+function cell(value, { scale = 1, digits }) {
   if (value === undefined || value === null) return "";
   if (typeof value === "string") return value;
   const number = (value.median ?? value) * scale;
+  if (digits) return number.toFixed(digits);
   return Number.isInteger(number) ? String(number) : figure(number);
 }

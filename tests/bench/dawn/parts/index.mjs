@@ -8,4 +8,5 @@ export const PARTS = {
   "embed-ort": { module: "./onnxruntime.mjs", seconds: 75 },
   "chat-0.5b": { module: "./chat.mjs", model: "qwen2.5-0.5b", seconds: 75 },
   "chat-1b": { module: "./chat.mjs", model: "llama-3.2-1b", seconds: 90 },
+  cpu: { module: "./cpu.mjs", model: "smollm2-135m", seconds: 75 },
 };

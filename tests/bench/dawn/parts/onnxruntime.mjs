@@ -1,9 +1,9 @@
 // onnxruntime-web's WebGPU provider on the same device, with the same weights.
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { exportOnnx, TORCH } from "../../embed/onnx.mjs";
+import { MODULES } from "../../paths.mjs";
 import { installWebGpu } from "../globals.mjs";
 import { installMeter, measured } from "../meter.mjs";
 import { encoderFlops, makeEncoder } from "../models/encoder.mjs";
@@ -30,7 +30,7 @@ export async function run({ options, progress, row }) {
 }
 
 async function openSession(onnx, row) {
-  const folder = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/webgpu"));
+  const folder = join(MODULES, "onnxruntime-web/dist");
   const bundle = join(folder, "ort.webgpu.bundle.min.mjs");
   if (!existsSync(bundle)) throw new Error("onnxruntime-web is not installed");
   const start = now();
