@@ -10,7 +10,7 @@ export const USAGE = `usage: node tests/bench/dawn/run.mjs [options]
   --limit N          seconds that a part may take at most
   --dist DIR         the built package
   --folder DIR       where models are made and kept
-  --dawn a=b,…       flags of Dawn
+  --dawn FLAG        a flag of Dawn's, such as enable-dawn-features=allow_unsafe_apis; repeatable
   --tiny             very small models, to see whether it runs
   --json FILE        write the rows`;
 
@@ -20,7 +20,7 @@ const OPTIONS = {
   limit: { type: "string" },
   dist: { type: "string", default: PACKAGE },
   folder: { type: "string", default: join(CACHE, "dawn") },
-  dawn: { type: "string" },
+  dawn: { type: "string", multiple: true, default: [] },
   tiny: { type: "boolean", default: false },
   json: { type: "string" },
 };
@@ -41,7 +41,7 @@ export function parseCommand(args) {
       dtype: values.dtype,
       dist: resolve(values.dist),
       folder: resolve(values.folder),
-      dawn: values.dawn?.split(",") ?? [],
+      dawn: values.dawn,
       tiny: values.tiny,
     },
   };

@@ -2,13 +2,14 @@
 import { create, globals } from "webgpu";
 
 /**
- * Defines `navigator.gpu` and the WebGPU classes. `flags` are Dawn's own, such as `adapter=…`.
+ * Defines `navigator.gpu` and the WebGPU classes. `flags` are Dawn's own, such as `adapter=…`; without any
+ * it offers what a browser does.
  *
  * Where there is a `WorkerGlobalScope`, wgpu takes the global object for a worker's, and looks for `navigator` there.
  */
 export function installWebGpu(flags = []) {
   Object.assign(globalThis, globals);
-  const gpu = create(["enable-dawn-features=allow_unsafe_apis", ...flags]);
+  const gpu = create(flags);
   Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node" }, configurable: true });
   globalThis.WorkerGlobalScope ??= class WorkerGlobalScope {};
   globalThis.self ??= globalThis;
