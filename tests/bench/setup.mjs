@@ -2,19 +2,24 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { BENCH, MANIFESTS, MODULES, ROOT, WEIGHTS } from "./paths.mjs";
+import { BENCH, MANIFESTS, ROOT, WEIGHTS } from "./paths.mjs";
 
 /** Installs the peers once; their install scripts fetch binaries that a browser never runs, so they stay off. */
 export function installPeers() {
-  const installed = join(MODULES, ".package-lock.json");
-  const wanted = join(BENCH, "package-lock.json");
+  installPackages(BENCH, "the peers (about 300 MB, once)");
+}
+
+/** Installs what `folder` depends on, unless it is there. */
+export function installPackages(folder, what) {
+  const installed = join(folder, "node_modules/.package-lock.json");
+  const wanted = join(folder, "package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(wanted).mtimeMs) return;
-  console.error("bench: installing the peers (about 300 MB, once)");
+  console.error(`bench: installing ${what}`);
   const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: BENCH,
+    cwd: folder,
     stdio: "inherit",
   });
-  if (npm.status !== 0) throw new Error("npm ci failed in tests/bench");
+  if (npm.status !== 0) throw new Error(`npm ci failed in ${folder}`);
 }
 
 /** What a model consists of, as its manifest says. */

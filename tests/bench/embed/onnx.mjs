@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { BENCH, CACHE, PEER_MODELS, WEIGHTS } from "../paths.mjs";
 
 /** What the export needs: modules, and the packages that have them. */
-const TORCH = { imports: "torch, onnx", pip: ["torch==2.15.0", "numpy", "onnx==1.23.2"] };
+export const TORCH = { imports: "torch, onnx", pip: ["torch==2.15.0", "numpy", "onnx==1.23.2"] };
 /** The same with the quantiser. */
 const QUANTISER = {
   imports: "torch, onnx, onnxruntime",
@@ -28,7 +28,7 @@ export function preparePeers(model, dtype) {
   return exportOnnx(source, [file("model.onnx"), file("model_quantized.onnx")], QUANTISER);
 }
 
-function exportOnnx(source, outputs, packages) {
+export function exportOnnx(source, outputs, packages) {
   const script = join(BENCH, "embed/export_onnx.py");
   const wanted = fingerprint([script, join(source, "model.safetensors")]);
   const stamp = (output) => `${output}.stamp`;
