@@ -64,7 +64,7 @@ impl Linear {
             let weight = load_eight_bits(weights, &matrix, shape, device)?;
             return Ok(Self { map: Map::Stored { weight, after: Some((bias, then)) } });
         }
-        let weight = Weight::new(&weights.read(&matrix, &shape)?, shape, device)?;
+        let weight = Weight::new(weights.read(&matrix, &shape)?, shape, device)?;
         Ok(Self { map: Map::Exact { weight, bias, then } })
     }
 
