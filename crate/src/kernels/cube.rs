@@ -13,13 +13,13 @@ mod gated_f32;
 mod linear;
 mod linear_q;
 mod matrix;
-mod product;
+pub(super) mod product;
 mod quants;
 mod rms_norm_f32;
 mod rope_f32;
 mod rows_q;
 mod sum;
-mod tile;
+pub(super) mod tile;
 
 use burn::{
     backend::ops::IntTensorOps,

@@ -1,5 +1,8 @@
 //! `activation(x · Wᵀ + bias) + residual` for many rows of `x`.
 
+#[cfg(test)]
+mod tests;
+
 use burn_cubecl::cubecl;
 use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTensor};
 
@@ -28,7 +31,8 @@ type Fetched = Sequence<RuntimeCell<Four<f32>>>;
 type Staged = Shared<[Four<f32>]>;
 
 /// A weight `[outputs, columns]`.
-pub(super) enum Weight {
+#[allow(clippy::large_enum_variant)] // there is one at a time
+pub(crate) enum Weight {
     /// In f32, row by row.
     Rows(CubeTensor),
     /// In panels of eight rows.
@@ -38,16 +42,16 @@ pub(super) enum Weight {
 }
 
 /// What follows the product, in this order.
-pub(super) struct After {
+pub(crate) struct After {
     /// `[outputs]`.
-    pub(super) bias: Option<CubeTensor>,
-    pub(super) then: Activation,
+    pub(crate) bias: Option<CubeTensor>,
+    pub(crate) then: Activation,
     /// `[rows, outputs]`; another tensor than `x`.
-    pub(super) residual: Option<CubeTensor>,
+    pub(crate) residual: Option<CubeTensor>,
 }
 
 impl After {
-    pub(super) const NOTHING: Self = Self { bias: None, then: Activation::Identity, residual: None };
+    pub(crate) const NOTHING: Self = Self { bias: None, then: Activation::Identity, residual: None };
 }
 
 /// Where a workgroup is in the matrices.
@@ -256,7 +260,7 @@ pub(super) fn product(x: CubeTensor, weight: Weight, after: After, outputs: usiz
 }
 
 /// The same in tiles of a given kind.
-pub(super) fn product_in(
+pub(crate) fn product_in(
     tile: Tile,
     x: CubeTensor,
     weight: Weight,

@@ -5,7 +5,7 @@ const MANY: usize = 128;
 
 /// How a workgroup divides a square tile of the result among its threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Tile {
+pub(crate) struct Tile {
     /// Threads along each side.
     pub(super) across: usize,
     /// Rows, and outputs, of a thread; those of one thread lie `across` apart.
@@ -16,7 +16,7 @@ pub(super) struct Tile {
 
 impl Tile {
     /// From the largest on. Two stages take 16 KiB, all that WebGPU promises, or 8 KiB.
-    pub(super) const ALL: [Self; 3] = [
+    pub(crate) const ALL: [Self; 3] = [
         Self { across: 16, each: 8, halves: 1 },
         Self { across: 16, each: 4, halves: 2 },
         Self { across: 8, each: 4, halves: 2 },
