@@ -78,3 +78,30 @@ fn the_tile_is_the_largest_of_which_there_are_many() {
     assert_eq!(Tile::fitting(128, 576), small);
     assert_eq!(Tile::fitting(9, 1), small);
 }
+
+/// Prints what every tile does in a second, where there is a GPU to measure: `-- --ignored --nocapture every_tile_is`.
+#[test]
+#[ignore = "it measures"]
+fn every_tile_is_timed() {
+    let Some(gpu) = native_gpu() else { return };
+    let sizes = [[32, 1536, 576], [128, 576, 1536], [128, 1536, 576], [512, 2048, 2048], [1024, 384, 1152]];
+    for [rows, columns, outputs] in sizes.into_iter().chain([[1024, 1536, 384], [4096, 4096, 4096]]) {
+        let x = on(&gpu, &random_tensor::<2>(1, [rows, columns]));
+        let w = on(&gpu, &random_tensor::<2>(2, [outputs, columns]));
+        for tile in Tile::ALL {
+            let product = || product_in(tile, x.clone(), Weight::Rows(w.clone()), After::NOTHING, outputs);
+            // Reading an element waits for all that was queued before.
+            let wait = |y| values(Tensor::<2>::from_primitive::<CubeBackend>(y).slice([0..1, 0..1]));
+            wait(product());
+            let seconds = |runs: usize| {
+                let start = std::time::Instant::now();
+                (1..runs).for_each(|_| drop(product()));
+                wait(product());
+                start.elapsed().as_secs_f64()
+            };
+            let each = (seconds(110) - seconds(10)) / 100.0;
+            let rate = 2.0 * (rows * columns * outputs) as f64 / each / 1e12;
+            println!("{rows} x {columns} x {outputs}, {tile:?}: {:.1} us, {rate:.2} TFLOP/s", each * 1e6);
+        }
+    }
+}
