@@ -9,15 +9,13 @@ use burn::{
 use burn_flex::FlexTensor;
 
 use super::{
-    activation::Activation,
     cpu::{
         attention_f32::{Head, Scratch, attend},
         gated_f32::gate,
-        gemm_f32::gemm,
         layer_norm_f32::normalise,
-        math_f32::{gelu, gelu_tanh, map, silu},
+        math_f32::{gelu_tanh, silu},
         pool::split,
-        rows::{Rows, RowsMut, split_rows},
+        rows::{RowsMut, split_rows},
     },
     gated_f32::Gate,
 };
@@ -25,18 +23,6 @@ use super::{
 /// The operations, for the backends that have kernels of their own.
 #[backend_extension(Flex)]
 pub(crate) trait Ops: Backend {
-    /// See [`super::linear_f32::linear_f32`]; `panels` as [`super::linear_f32::Weight`] lays them out.
-    fn linear_f32(
-        x: FloatTensor<Self>,
-        panels: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        out: usize,
-        then: Activation,
-    ) -> FloatTensor<Self>;
-
-    /// See [`super::biased_f32::biased_f32`].
-    fn biased_f32(y: FloatTensor<Self>, bias: FloatTensor<Self>, then: Activation) -> FloatTensor<Self>;
-
     /// See [`super::layer_norm_f32::add_layer_norm_f32`].
     fn add_layer_norm_f32(
         x: FloatTensor<Self>,
@@ -79,7 +65,7 @@ pub(super) fn dims(tensor: &FlexTensor) -> [usize; 2] {
 }
 
 /// What an element of an activation or a norm costs, in multiply-adds.
-const ELEMENT: usize = 40;
+pub(super) const ELEMENT: usize = 40;
 
 /// `gate = activation(gate) · up`
 pub(super) fn gate_by(y: &mut [f32], up: &[f32], by: Gate) {
@@ -92,47 +78,7 @@ pub(super) fn gate_by(y: &mut [f32], up: &[f32], by: Gate) {
     });
 }
 
-fn activate(y: &mut [f32], then: Activation) {
-    if then == Activation::Identity {
-        return;
-    }
-    split_rows(y, 1, y.len() * ELEMENT, |_, y| match then {
-        Activation::Identity => {}
-        Activation::Gelu => map(y, gelu),
-        Activation::GeluTanh => map(y, gelu_tanh),
-        Activation::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
-    });
-}
-
 impl Ops for Flex {
-    fn linear_f32(
-        x: FlexTensor,
-        panels: FlexTensor,
-        bias: FlexTensor,
-        out: usize,
-        then: Activation,
-    ) -> FlexTensor {
-        let (x, panels, bias) = (x.to_contiguous(), panels.to_contiguous(), bias.to_contiguous());
-        let [rows, inp] = dims(&x);
-        let mut y = vec![0.0; rows * out];
-        let x = Rows { data: values(&x), stride: inp };
-        gemm(inp, x, values(&panels), Some(values(&bias)), &mut RowsMut::new(&mut y, out));
-        activate(&mut y, then);
-        FlexTensor::from_data(TensorData::new(y, [rows, out]))
-    }
-
-    fn biased_f32(y: FlexTensor, bias: FlexTensor, then: Activation) -> FlexTensor {
-        let (mut y, bias) = (y.to_contiguous(), bias.to_contiguous());
-        let (elements, width) = (values_mut(&mut y), values(&bias).len());
-        split_rows(elements, width, elements.len() * ELEMENT, |_, y| {
-            for row in y.chunks_exact_mut(width) {
-                row.iter_mut().zip(values(&bias)).for_each(|(y, bias)| *y += bias);
-                activate(row, then);
-            }
-        });
-        y
-    }
-
     fn add_layer_norm_f32(
         x: FlexTensor,
         residual: FlexTensor,
