@@ -155,15 +155,32 @@ impl<V: Vocabulary> Generation<V> {
         if kept == total {
             return Ok(self.finish(Reason::Appended));
         }
+        if kept + 1 == total
+            && let Some(found) = self.next(decoder, sequence).await?
+        {
+            return self.choose(vocabulary, |sampler, _| sampler.choose(&found));
+        }
         let Some((pass, read)) = sequence.read(decoder, &self.tokens[kept..], chunk.max(1))? else {
             return Ok(Step::Prefill { done: kept, total });
         };
         let (done, wanted) = (kept + read, self.answer.is_some() && kept + read == total);
-        let logits = decoder.logits(pass, wanted).await?;
+        let mut logits = decoder.logits(pass, wanted).await?;
         match done < total {
             true => Ok(Step::Prefill { done, total }),
-            false => self.choose(logits, vocabulary),
+            false => self.choose(vocabulary, |sampler, tokens| sampler.sample(&mut logits, tokens)),
         }
+    }
+
+    /// What may follow the last token, where the device can find it.
+    async fn next<D: Decoder>(
+        &self,
+        decoder: &D,
+        sequence: &mut Sequence<D>,
+    ) -> Result<Option<Vec<(u32, f32)>>> {
+        let (Some(answer), Some(id)) = (&self.answer, self.tokens.last()) else { return Ok(None) };
+        let Some(top) = answer.sampler.enough() else { return Ok(None) };
+        let on = answer.sampler.is_greedy() && self.tokens.len() + 1 < answer.end;
+        sequence.next(decoder, *id, top, on).await
     }
 
     /// The tokens that were read or are to be read next.
@@ -171,10 +188,14 @@ impl<V: Vocabulary> Generation<V> {
         &self.tokens
     }
 
-    /// Takes the next token.
-    fn choose(&mut self, mut logits: Vec<f32>, vocabulary: &V) -> Result<Step> {
+    /// Takes the next token, by what `choice` makes of the sampler and of the tokens before.
+    fn choose(
+        &mut self,
+        vocabulary: &V,
+        choice: impl FnOnce(&mut Sampler, &[u32]) -> Result<u32>,
+    ) -> Result<Step> {
         let Some(answer) = &mut self.answer else { return Ok(self.finish(Reason::Appended)) };
-        let id = answer.sampler.sample(&mut logits, &self.tokens)?;
+        let id = choice(&mut answer.sampler, &self.tokens)?;
         let (mut text, reason) = if vocabulary.is_end(id) {
             (String::new(), Some(Reason::EndOfTurn))
         } else {

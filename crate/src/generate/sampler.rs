@@ -7,6 +7,8 @@ use crate::{Error, ErrorCode, Result};
 
 /// How many candidates nucleus sampling puts in order before it looks whether they are enough.
 const FIRST_SORTED: usize = 64;
+/// Most candidates that it is worth finding elsewhere.
+const MOST_FOUND: usize = 128;
 /// Candidates that are kept beyond the wanted ones before the worst are thrown out together.
 const SLACK: usize = 1024;
 
@@ -64,11 +66,48 @@ impl Sampler {
         Ok(self.draw(best))
     }
 
+    /// How many of the most probable tokens are enough to choose among, if it is not nearly all of them: what
+    /// [`Sampler::choose`] is to be given.
+    pub fn enough(&self) -> Option<usize> {
+        let Sampling { temperature, top_k, .. } = self.sampling;
+        let count = if temperature == 0.0 { 1 } else { top_k };
+        (!self.sampling.penalises() && (1..=MOST_FOUND).contains(&count)).then_some(count)
+    }
+
+    /// Whether the most probable token is taken, always.
+    pub fn is_greedy(&self) -> bool {
+        self.sampling.temperature == 0.0
+    }
+
+    /// The next token, of the most probable ones with their logits, which are finite: at least as many as
+    /// [`Sampler::enough`] says, or all there are. The same as [`Sampler::sample`] takes of all.
+    ///
+    /// # Errors
+    /// `internal` where there is none.
+    pub fn choose(&mut self, found: &[(u32, f32)]) -> Result<u32> {
+        let none = || Error::new(ErrorCode::Internal, "There is no token to choose.");
+        let candidate = |&(id, logit): &(u32, f32)| Candidate { id, logit };
+        let best = found.iter().map(candidate).min_by(Candidate::order).ok_or_else(none)?;
+        if self.is_greedy() {
+            return Ok(best.id);
+        }
+        self.candidates.clear();
+        self.candidates.extend(found.iter().map(candidate));
+        cut(&mut self.candidates, self.sampling.top_k);
+        self.narrow(best.logit);
+        Ok(self.draw(best))
+    }
+
     /// Leaves what top-k, top-p and min-p leave, by ascending id.
     fn filter(&mut self, logits: &[f32], best: f32) {
-        let Sampling { top_k, top_p, min_p, .. } = self.sampling;
+        take_top_k(logits, self.sampling.top_k, &mut self.candidates);
+        self.narrow(best);
+    }
+
+    /// Leaves what top-p and min-p leave of the candidates, by ascending id.
+    fn narrow(&mut self, best: f32) {
+        let Sampling { top_p, min_p, .. } = self.sampling;
         let kept = &mut self.candidates;
-        take_top_k(logits, top_k, kept);
         // Each of the two keeps the most probable ones, so that their order does not matter once the probability
         // to take a share of is known.
         let mass =

@@ -33,6 +33,23 @@ pub trait Decoder {
     /// How many layers the tokens have before them.
     fn layers_left(&self, pass: &Self::Pass) -> usize;
 
+    /// Reads `id` after what is in `cache`, and gives the `top` most probable tokens after it with their logits, the most
+    /// probable one first, where the device finds them by itself; nothing, and nothing is read, where it does not. With
+    /// `on` it may go on to read the first of them.
+    ///
+    /// # Errors
+    /// What the model or the device gives.
+    fn next(
+        &self,
+        id: u32,
+        cache: &mut Self::Cache,
+        top: usize,
+        on: bool,
+    ) -> impl Future<Output = Result<Option<Vec<(u32, f32)>>>> {
+        let _ = (id, cache, top, on);
+        core::future::ready(Ok(None))
+    }
+
     /// The logits after the last token of a pass that is through, one for each token of the vocabulary; unspecified if
     /// they are not `wanted`. Waits until the device is done.
     ///
@@ -85,6 +102,22 @@ impl<D: Decoder> Sequence<D> {
         self.ids.truncate(kept);
         self.cache.truncate(kept);
         kept
+    }
+
+    /// Has `decoder` read `id` and find the `top` most probable tokens after it, if it can; see [`Decoder::next`].
+    pub(super) async fn next(
+        &mut self,
+        decoder: &D,
+        id: u32,
+        top: usize,
+        on: bool,
+    ) -> Result<Option<Vec<(u32, f32)>>> {
+        if self.pass.is_some() {
+            return Ok(None);
+        }
+        let found = decoder.next(id, &mut self.cache, top, on).await?;
+        self.ids.extend(found.as_ref().map(|_| id));
+        Ok(found)
     }
 
     /// Has `decoder` go on reading the first of `ids`, as much as takes about the time of `work` tokens. Gives the pass

@@ -157,3 +157,35 @@ fn logits_that_are_no_numbers_give_no_token() {
         assert!(sampler.sample(&mut [], &[]).is_err());
     }
 }
+
+/// What is chosen among the most probable tokens is what is chosen among all.
+#[test]
+fn a_few_candidates_are_enough() {
+    let settings = [
+        Sampling::greedy(),
+        Sampling { temperature: 1.5, top_k: 5, top_p: 1.0, min_p: 0.0, ..Sampling::default() },
+        Sampling { temperature: 0.7, top_k: 40, ..Sampling::default() },
+        Sampling { temperature: 1.0, top_k: 128, top_p: 0.3, ..Sampling::default() },
+    ];
+    let mut random = Random::new(7);
+    for sampling in settings {
+        let [mut among_all, mut among_few] = [(); 2].map(|()| Sampler::new(sampling.clone()).unwrap());
+        let enough = among_few.enough().unwrap();
+        for _ in 0..50 {
+            let mut logits = logits(300, &mut random);
+            let mut found: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
+            found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            found.truncate(enough);
+            assert_eq!(among_few.choose(&found), among_all.sample(&mut logits, &[]));
+        }
+    }
+}
+
+#[test]
+fn all_logits_are_wanted_where_a_few_are_not_enough() {
+    let enough = |sampling| Sampler::new(sampling).unwrap().enough();
+    assert_eq!(enough(Sampling { top_k: 0, ..Sampling::default() }), None);
+    assert_eq!(enough(Sampling { top_k: 129, ..Sampling::default() }), None);
+    assert_eq!(enough(Sampling { repetition_penalty: 1.1, ..Sampling::greedy() }), None);
+    assert!(Sampler::new(Sampling::greedy()).unwrap().choose(&[]).is_err());
+}

@@ -40,6 +40,19 @@ impl Decoder for LanguageModel {
         self.llama.layers_left(pass)
     }
 
+    #[cfg(feature = "gpu")]
+    async fn next(
+        &self,
+        id: u32,
+        cache: &mut KvCache,
+        top: usize,
+        on: bool,
+    ) -> Result<Option<Vec<(u32, f32)>>> {
+        let found = self.llama.next(id, cache, top, on).await?;
+        self.device.check()?;
+        Ok(found)
+    }
+
     async fn logits(&self, pass: Pass, wanted: bool) -> Result<Vec<f32>> {
         let output = self.llama.finish(pass, if wanted { Logits::Last } else { Logits::None })?;
         let logits = read(output).await?;

@@ -84,7 +84,7 @@ fn on_gpu<const D: usize>(tensor: Tensor<D>, gpu: &Device) -> CubeTensor {
 fn weight_on_gpu(stored: &Stored, gpu: &Device) -> Weight {
     let [out, columns] = stored.shape;
     if let Some(blocks) = BlockFormat::of(stored.dtype) {
-        let mut packer = Packer::in_order(blocks, columns, Order::Rows).unwrap();
+        let mut packer = Packer::in_order(blocks, columns, Order::Quarters).unwrap();
         let apart = packer.pack_apart(&mut stored.rows(), out).unwrap();
         let scales = TensorData::new(apart.scales.clone(), [apart.scales.len()]);
         let scales = on_gpu(Tensor::<1>::from_data(scales, &Device::flex()), gpu);
