@@ -12,11 +12,14 @@ mod cpu;
 #[cfg(feature = "gpu")]
 mod cube;
 mod decoder_ops;
+pub(crate) mod embed_f32;
+mod encoder_ops;
 mod flex;
 pub(crate) mod gated_f32;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_f32;
 pub(crate) mod linear_q;
+pub(crate) mod pool_f32;
 pub(crate) mod rms_norm_f32;
 pub(crate) mod rope_f32;
 #[cfg(test)]

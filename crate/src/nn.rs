@@ -10,14 +10,16 @@ pub(crate) mod rms_norm;
 pub(crate) mod rope;
 mod stored;
 
+pub use crate::kernels::pool_f32::Pooling;
 pub(crate) use crate::kernels::{
     activation::Activation,
     attention_cached_f32::{CachedHeads, Causal, Scores, attention_cached_f32 as attention_cached},
     attention_f32::{Padding, attention_f32 as attention},
     gated_f32::{Gate, gated_f32 as gated},
+    pool_f32::pool_f32 as pool,
     rope_f32::Pairs,
 };
-pub(crate) use embedding::{Embedding, StoredEmbedding};
+pub(crate) use embedding::{PlacedEmbedding, StoredEmbedding};
 pub use kv_cache::KvCache;
 pub use linear::Precision;
 pub(crate) use linear::{Bias, Linear};

@@ -5,10 +5,15 @@
 //! and a shader that enables them all the same fails without a word.
 
 mod attention_cached_f32;
+mod attention_f32;
 mod decoder;
 mod dense;
+mod encoder;
+mod flash_f32;
 mod gated_f32;
+mod layer_norm_f32;
 mod linear_q;
+mod pool_f32;
 mod quants;
 mod rms_norm_f32;
 mod rope_f32;

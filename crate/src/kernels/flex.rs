@@ -11,12 +11,9 @@ use burn_flex::FlexTensor;
 use super::{
     activation::Activation,
     cpu::{
-        attention_f32::{Head, Scratch, attend},
         gated_f32::gate,
         gemm_f32::gemm,
-        layer_norm_f32::normalise,
         math_f32::{gelu, gelu_tanh, map, silu},
-        pool::split,
         rows::{Rows, RowsMut, split_rows},
     },
     gated_f32::Gate,
@@ -36,25 +33,6 @@ pub(crate) trait Ops: Backend {
 
     /// See [`super::biased_f32::biased_f32`].
     fn biased_f32(y: FloatTensor<Self>, bias: FloatTensor<Self>, then: Activation) -> FloatTensor<Self>;
-
-    /// See [`super::layer_norm_f32::add_layer_norm_f32`].
-    fn add_layer_norm_f32(
-        x: FloatTensor<Self>,
-        residual: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        epsilon: f32,
-    ) -> FloatTensor<Self>;
-
-    /// See [`super::attention_f32::attention_f32`].
-    fn attention_f32(
-        query: FloatTensor<Self>,
-        key: FloatTensor<Self>,
-        value: FloatTensor<Self>,
-        heads: usize,
-        tokens: usize,
-        lengths: Vec<usize>,
-    ) -> FloatTensor<Self>;
 }
 
 /// The elements of a contiguous tensor.
@@ -131,60 +109,5 @@ impl Ops for Flex {
             }
         });
         y
-    }
-
-    fn add_layer_norm_f32(
-        x: FlexTensor,
-        residual: FlexTensor,
-        gamma: FlexTensor,
-        beta: FlexTensor,
-        epsilon: f32,
-    ) -> FlexTensor {
-        let (x, residual) = (x.to_contiguous(), residual.to_contiguous());
-        let (gamma, beta) = (gamma.to_contiguous(), beta.to_contiguous());
-        let [rows, width] = dims(&x);
-        let mut y = vec![0.0; rows * width];
-        split_rows(&mut y, width, rows * width * ELEMENT / 4, |first, y| {
-            let from = first * width..first * width + y.len();
-            let (x, residual) = (&values(&x)[from.clone()], &values(&residual)[from]);
-            y.iter_mut().zip(x.iter().zip(residual)).for_each(|(y, (x, r))| *y = x + r);
-            for row in y.chunks_exact_mut(width) {
-                normalise(row, values(&gamma), values(&beta), epsilon);
-            }
-        });
-        FlexTensor::from_data(TensorData::new(y, [rows, width]))
-    }
-
-    fn attention_f32(
-        query: FlexTensor,
-        key: FlexTensor,
-        value: FlexTensor,
-        heads: usize,
-        tokens: usize,
-        lengths: Vec<usize>,
-    ) -> FlexTensor {
-        let (query, key, value) = (query.to_contiguous(), key.to_contiguous(), value.to_contiguous());
-        let [rows, hidden] = dims(&query);
-        let width = hidden / heads;
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        let mut y = vec![0.0; rows * hidden];
-        let out = RowsMut::new(&mut y, hidden);
-        split(lengths.len() * heads, 2 * rows * longest * hidden, |parts| {
-            let mut scratch = Scratch::new(longest, width);
-            for (sequence, head) in parts.map(|part| (part / heads, part % heads)) {
-                let first = sequence * tokens * hidden + head * width;
-                let part = Head {
-                    query: &values(&query)[first..],
-                    key: &values(&key)[first..],
-                    value: &values(&value)[first..],
-                    stride: hidden,
-                };
-                let rows = sequence * tokens..sequence * tokens + lengths[sequence];
-                // SAFETY: every head of every sequence has elements of its own.
-                let mut out = unsafe { out.part(rows, head * width..(head + 1) * width) };
-                attend(&part, &mut scratch, &mut out);
-            }
-        });
-        FlexTensor::from_data(TensorData::new(y, [rows, hidden]))
     }
 }

@@ -1,6 +1,6 @@
 //! Does a device compute what the CPU computes?
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 
 use super::{Bert, BertConfig};
 use crate::{
@@ -41,10 +41,9 @@ pub async fn run(config: &BertConfig, device: &Device) -> Result<()> {
 /// The hidden states of the real tokens, `[Σ lengths · hidden]`.
 async fn hidden_states(config: &BertConfig, device: &Device) -> Result<Vec<f32>> {
     let tokens = LENGTHS[0];
-    let ids: Vec<i32> = (0..2 * tokens).map(|i| (i * 7 % ROWS) as i32).collect();
-    let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [2, tokens]), device);
+    let ids: Vec<u32> = (0..2 * tokens).map(|i| (i * 7 % ROWS) as u32).collect();
     let bert = Bert::load(config, &Synthetic, Precision::F32, device)?;
-    let states = bert.forward(ids, &Padding::new(&LENGTHS, tokens, device));
+    let states = bert.forward(&ids, &Padding::new(&LENGTHS, tokens, device));
     let states: Vec<f32> = crate::device::read(states).await?;
     let row = tokens * config.hidden_size;
     let real = LENGTHS.iter().zip(states.chunks(row));
