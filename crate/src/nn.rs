@@ -23,6 +23,8 @@ pub(crate) use embedding::{PlacedEmbedding, StoredEmbedding};
 pub use kv_cache::KvCache;
 pub use linear::Precision;
 pub(crate) use linear::{Bias, Linear};
+#[allow(unused_imports)] // for encoders
+pub(crate) use linear::{Stacked, Three};
 pub(crate) use norm::LayerNorm;
 pub(crate) use rms_norm::RmsNorm;
 pub use rope::RopeScaling;

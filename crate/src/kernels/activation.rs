@@ -1,9 +1,10 @@
 //! Activation functions that a linear layer applies in the same pass.
 
+#[cfg(test)]
 use burn::tensor::{Tensor, activation};
 
 /// What follows the affine map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Activation {
     /// Nothing.
     Identity,
@@ -16,6 +17,7 @@ pub(crate) enum Activation {
 }
 
 /// `then` of every element, in Burn's operations.
+#[cfg(test)]
 pub(super) fn activate(y: Tensor<2>, then: Activation) -> Tensor<2> {
     match then {
         Activation::Identity => y,

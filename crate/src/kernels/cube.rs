@@ -4,21 +4,27 @@
 //! shape. No kernel uses subgroups: many browsers have them, but the device that is opened here does not ask for them,
 //! and a shader that enables them all the same fails without a word.
 
+mod activation;
 mod attention_cached_f32;
 mod attention_f32;
+mod biased_f32;
 mod decoder;
 mod dense;
 mod encoder;
 mod flash_f32;
 mod gated_f32;
 mod layer_norm_f32;
+mod linear;
 mod linear_q;
+mod matrix;
 mod pool_f32;
+pub(super) mod product;
 mod quants;
 mod rms_norm_f32;
 mod rope_f32;
 mod rows_q;
 mod sum;
+pub(super) mod tile;
 
 use burn::{
     backend::ops::IntTensorOps,

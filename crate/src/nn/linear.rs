@@ -1,5 +1,8 @@
 //! Affine map.
 
+#[allow(dead_code)] // for encoders
+mod stacked;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Activation, Gate, StoredEmbedding, Weights, gated, load_packed, stored::load_eight_bits};
@@ -11,6 +14,9 @@ use crate::{
         linear_q::{PackedWeight, gated_linear_q, layout::BLOCK, linear_q, linear_q_each},
     },
 };
+
+#[allow(unused_imports)] // for encoders
+pub(crate) use self::stacked::{Stacked, Three};
 
 /// `y = activation(x · weightᵀ + bias)`.
 #[derive(Clone, Debug)]
@@ -64,7 +70,7 @@ impl Linear {
             let weight = load_eight_bits(weights, &matrix, shape, device)?;
             return Ok(Self { map: Map::Stored { weight, after: Some((bias, then)) } });
         }
-        let weight = Weight::new(&weights.read(&matrix, &shape)?, shape, device)?;
+        let weight = Weight::new(weights.read(&matrix, &shape)?, shape, device)?;
         Ok(Self { map: Map::Exact { weight, bias, then } })
     }
 
@@ -147,7 +153,7 @@ mod tests {
     };
 
     /// Every tensor is random; matrices are of a type.
-    struct Random(Dtype);
+    pub(super) struct Random(pub(super) Dtype);
 
     impl Weights for Random {
         fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {

@@ -3,13 +3,17 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTensor};
 
-use super::{dims, dispatch, empty_like, position, sum::add_up};
+use super::{
+    dims, dispatch, empty_like, position,
+    product::{After, MANY_ROWS, Weight, product},
+    sum::add_up,
+};
 use crate::kernels::{cpu::gemm_f32::PANEL, linear_q::DenseWidth as Width};
 
 /// Threads of a workgroup.
 const UNITS: usize = 64;
 /// Words of a panel for one input: the weights of eight outputs.
-fn panel_words(width: Width) -> usize {
+pub(super) fn panel_words(width: Width) -> usize {
     PANEL * width.bytes() / 4
 }
 
@@ -26,7 +30,7 @@ fn half(bits: u32) -> f32 {
 
 /// Element `column` of the eight whose words begin at `at`.
 #[cube]
-fn element(panels: &[u32], at: usize, column: usize, #[comptime] width: Width) -> f32 {
+pub(super) fn element(panels: &[u32], at: usize, column: usize, #[comptime] width: Width) -> f32 {
     if comptime!(width == Width::F32) {
         f32::reinterpret(panels[at + column])
     } else {
@@ -83,8 +87,11 @@ fn linear_kernel(
 
 /// `x: [rows, columns]` → `[rows, outputs]`.
 pub(crate) fn linear(x: CubeTensor, panels: CubeTensor, width: Width, outputs: usize) -> CubeTensor {
-    let x = into_contiguous(x);
     let [rows, columns] = dims(&x);
+    if rows >= MANY_ROWS {
+        return product(x, Weight::Panels(panels, width), After::NOTHING, outputs);
+    }
+    let x = into_contiguous(x);
     let tokens = if rows == 1 { 1 } else { 4 };
     let out = empty_like(&x, [rows, outputs]);
     let client = out.client.clone();

@@ -5,6 +5,7 @@ use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTenso
 
 use super::{
     dims, dispatch, empty_like, position,
+    product::{After, MANY_ROWS, Weight, product},
     quants::{Four, Place, factor, quants},
     sum::add_up,
 };
@@ -105,8 +106,11 @@ pub(crate) fn linear_q(
     format: Format,
     outputs: usize,
 ) -> CubeTensor {
-    let x = into_contiguous(x);
     let [rows, columns] = dims(&x);
+    if rows >= MANY_ROWS {
+        return product(x, Weight::Quants([planes, scales, groups], format), After::NOTHING, outputs);
+    }
+    let x = into_contiguous(x);
     let tokens = if rows == 1 { 1 } else { 4 };
     let out = empty_like(&x, [rows, outputs]);
     let client = out.client.clone();

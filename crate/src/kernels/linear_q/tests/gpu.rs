@@ -1,7 +1,17 @@
 //! The same weights on a native GPU, or its emulation, where the machine has one.
 
-use super::*;
-use crate::kernels::testing::native_gpu;
+use burn::tensor::{DType, Int};
+use burn_cubecl::{CubeBackend, tensor::CubeTensor};
+
+use super::{super::dense::Width, *};
+use crate::kernels::{
+    cpu::gemm_f32::{PANEL, panels_len},
+    cube::{
+        product::{After, Weight, product_in},
+        tile::Tile,
+    },
+    testing::native_gpu,
+};
 
 /// Products and rows on the GPU within rounding of f32: nothing is quantised there but the weight.
 #[test]
@@ -57,5 +67,55 @@ fn the_gpu_reads_views_and_pieces() {
         let weight = PackedWeight::pack_pieces(&mut stored.rows(), 1, &gpu).unwrap();
         assert!(weight.pieces.len() > 1);
         assert_close(&values(linear_q(view(x.clone().to_device(&gpu)), &weight)), &expected, 2e-3);
+    }
+}
+
+/// The words of a tensor on the GPU.
+fn words(words: Vec<i32>, gpu: &Device) -> CubeTensor {
+    let data = TensorData::new(words.clone(), [words.len()]);
+    Tensor::<1, Int>::from_data(data, (gpu, DType::I32)).try_into_primitive::<CubeBackend>().unwrap()
+}
+
+fn on_gpu<const D: usize>(tensor: Tensor<D>, gpu: &Device) -> CubeTensor {
+    tensor.to_device(gpu).try_into_primitive::<CubeBackend>().unwrap()
+}
+
+/// A weight as the GPU has it.
+fn weight_on_gpu(stored: &Stored, gpu: &Device) -> Weight {
+    let [out, columns] = stored.shape;
+    if let Some(blocks) = BlockFormat::of(stored.dtype) {
+        let mut packer = Packer::in_order(blocks, columns, Order::Rows).unwrap();
+        let apart = packer.pack_apart(&mut stored.rows(), out).unwrap();
+        let scales = TensorData::new(apart.scales.clone(), [apart.scales.len()]);
+        let scales = on_gpu(Tensor::<1>::from_data(scales, &Device::flex()), gpu);
+        let parts = [words(apart.planes, gpu), scales, words(apart.groups, gpu)];
+        return Weight::Quants(parts, Format::of(&blocks));
+    }
+    let width = Width::of(stored.dtype).unwrap();
+    let mut panels = vec![0; panels_len(columns, out) * width.bytes()];
+    for (i, element) in stored.bytes.chunks_exact(width.bytes()).enumerate() {
+        let (row, column) = (i / columns, i % columns);
+        let at = (row / PANEL * columns + column) * PANEL + row % PANEL;
+        panels[at * width.bytes()..][..width.bytes()].copy_from_slice(element);
+    }
+    Weight::Panels(words(bytemuck::pod_collect_to_vec(&panels), gpu), width)
+}
+
+#[test]
+fn every_tile_reads_every_kind_of_weight() {
+    let Some(gpu) = native_gpu() else { return };
+    let blocks = (0..).zip(BLOCKS).map(|(seed, kind)| Stored::blocks(seed, kind, [133, 512]));
+    let dense = [[131, 33], [67, 64]].into_iter().flat_map(|shape| DENSE.map(|d| Stored::dense(9, d, shape)));
+    for stored in blocks.chain(dense) {
+        let [out, columns] = stored.shape;
+        let x: Tensor<2> = random_tensor(100, [35, columns]);
+        let expected = stored.reference(x.clone());
+        let most = expected.iter().fold(0.0f32, |most, y| most.max(y.abs()));
+        for tile in Tile::ALL {
+            let (x, weight) = (on_gpu(x.clone(), &gpu), weight_on_gpu(&stored, &gpu));
+            let y = product_in(tile, x, weight, After::NOTHING, out);
+            let y = values(Tensor::<2>::from_primitive::<CubeBackend>(y));
+            assert_close(&y, &expected, 2e-6 * most);
+        }
     }
 }
