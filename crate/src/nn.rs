@@ -22,9 +22,7 @@ pub(crate) use crate::kernels::{
 pub(crate) use embedding::{PlacedEmbedding, StoredEmbedding};
 pub use kv_cache::KvCache;
 pub use linear::Precision;
-pub(crate) use linear::{Bias, Linear};
-#[allow(unused_imports)] // for encoders
-pub(crate) use linear::{Stacked, Three};
+pub(crate) use linear::{Bias, Linear, Stacked};
 pub(crate) use norm::LayerNorm;
 pub(crate) use rms_norm::RmsNorm;
 pub use rope::RopeScaling;

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::BertConfig;
 use crate::{
     Result,
-    nn::{Activation, LayerNorm, Linear, Padding, PlacedEmbedding, Precision, Weights, attention},
+    nn::{Activation, LayerNorm, Linear, Padding, PlacedEmbedding, Precision, Stacked, Weights, attention},
 };
 
 /// What linear layers compute in, and where.
@@ -93,9 +93,8 @@ impl BertLayer {
 
 #[derive(Clone, Debug)]
 struct BertAttention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    /// Queries, keys and values.
+    packed: Stacked,
     output_dense: Linear,
     output_layer_norm: LayerNorm,
     num_attention_heads: usize,
@@ -104,13 +103,11 @@ struct BertAttention {
 impl BertAttention {
     fn load(config: &BertConfig, weights: &impl Weights, name: &str, place: Place<'_>) -> Result<Self> {
         let shape = [config.hidden_size; 2];
-        let linear =
-            |part: &str| Linear::load(weights, &format!("{name}.{part}"), shape, Activation::Identity, place);
+        let parts = ["query", "key", "value"].map(|part| format!("{name}.self.{part}"));
+        let output = format!("{name}.output.dense");
         Ok(Self {
-            query: linear("self.query")?,
-            key: linear("self.key")?,
-            value: linear("self.value")?,
-            output_dense: linear("output.dense")?,
+            packed: Stacked::load(weights, parts.each_ref().map(String::as_str), shape, place)?,
+            output_dense: Linear::load(weights, &output, shape, Activation::Identity, place)?,
             output_layer_norm: norm(config, weights, &format!("{name}.output.LayerNorm"), place.1)?,
             num_attention_heads: config.num_attention_heads,
         })
@@ -118,8 +115,8 @@ impl BertAttention {
 
     /// `[batch · tokens, hidden]` → the same.
     fn forward(&self, x: Tensor<2>, padding: &Padding) -> Tensor<2> {
-        let packed = Linear::forward_each([&self.query, &self.key, &self.value], x.clone());
-        let context = attention(Tensor::cat(packed.into(), 1), self.num_attention_heads, padding);
+        let packed = self.packed.forward(x.clone());
+        let context = attention(packed, self.num_attention_heads, padding);
         self.output_layer_norm.forward(self.output_dense.forward(context), x)
     }
 }
