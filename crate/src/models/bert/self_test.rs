@@ -74,3 +74,25 @@ impl Weights for Synthetic {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::devices;
+
+    #[test]
+    fn every_device_passes_the_test() {
+        for (hidden, heads, wide) in [(32, 4, 64), (384, 12, 1536), (60, 5, 70), (128, 1, 96)] {
+            let json = format!(
+                r#"{{"model_type": "bert", "hidden_size": {hidden}, "intermediate_size": {wide},
+                "num_hidden_layers": 2, "num_attention_heads": {heads}, "vocab_size": 50,
+                "max_position_embeddings": 64, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+                "hidden_act": "gelu"}}"#
+            );
+            let config = BertConfig::from_json(json.as_bytes()).unwrap();
+            for device in devices() {
+                assert_eq!(pollster::block_on(run(&config, &device)), Ok(()));
+            }
+        }
+    }
+}
