@@ -7,6 +7,7 @@
 mod activation;
 mod attention_cached_f32;
 mod attention_f32;
+mod attention_prompt_f32;
 mod biased_f32;
 mod decoder;
 mod dense;

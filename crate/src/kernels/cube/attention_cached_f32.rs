@@ -3,11 +3,7 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTensor};
 
-use super::{
-    dims, dispatch, empty_like,
-    flash_f32::{ROWS, Shape, cached_kernel},
-    position,
-};
+use super::{attention_prompt_f32, dims, dispatch, empty_like, position};
 use crate::kernels::attention_cached_f32::Scores;
 
 /// Threads of a workgroup, and positions that it looks at together.
@@ -179,7 +175,7 @@ pub(super) fn attention(
     let ([tokens, all], [_, capacity]) = (dims(&query), dims(&key));
     let query_heads = all / width;
     if tokens >= MANY {
-        return flash(query, key, value, [heads, width], before, rules);
+        return attention_prompt_f32::attention(query, [key, value], [heads, width], before, rules);
     }
     let out = empty_like(&query, [tokens, all]);
     let client = out.client.clone();
@@ -204,46 +200,6 @@ pub(super) fn attention(
             rules.cap.unwrap_or(1.0),
             width,
             rules.cap.is_some(),
-        );
-    }
-    out
-}
-
-/// The same, by tiles of queries.
-fn flash(
-    query: CubeTensor,
-    key: CubeTensor,
-    value: CubeTensor,
-    [heads, width]: [usize; 2],
-    before: usize,
-    rules: Scores,
-) -> CubeTensor {
-    let ([tokens, all], [_, capacity]) = (dims(&query), dims(&key));
-    let group = all / width / heads;
-    let shape = Shape { width, causal: true, capped: rules.cap.is_some() };
-    let out = empty_like(&query, [tokens, all]);
-    let client = out.client.clone();
-    // SAFETY: the tensors are contiguous and as long as the sizes say, and the cache holds the tokens' own positions;
-    // threads stay within them.
-    unsafe {
-        cached_kernel::launch_unchecked(
-            &client,
-            dispatch((tokens * group).div_ceil(ROWS) * heads, 1),
-            CubeDim::new_1d(shape.units() as u32),
-            shape.lanes(),
-            query.into_buffer_arg(),
-            key.into_buffer_arg(),
-            value.into_buffer_arg(),
-            out.clone().into_buffer_arg(),
-            tokens,
-            heads,
-            group,
-            capacity,
-            before,
-            rules.window.unwrap_or(usize::MAX).min(u32::MAX as usize),
-            rules.scale,
-            rules.cap.unwrap_or(1.0),
-            shape,
         );
     }
     out
