@@ -100,7 +100,7 @@ pub(super) fn four<N: Size>(
 ) -> Four<f32> {
     let mut four = Four::<f32>::new(0.0f32);
     if comptime!(shape.lanes() == 4) {
-        if comptime!(shape.reads() % CHUNK == 0) || column < comptime!(shape.reads()) {
+        if comptime!(shape.reads().is_multiple_of(CHUNK)) || column < comptime!(shape.reads()) {
             four = Four::<f32>::cast_from(x[first + column]);
         }
     } else {
@@ -124,7 +124,7 @@ pub(super) fn write<N: Size>(
     #[comptime] shape: Shape,
 ) {
     if comptime!(shape.lanes() == 4) {
-        if comptime!(shape.reads() % CHUNK == 0) || column < comptime!(shape.reads()) {
+        if comptime!(shape.reads().is_multiple_of(CHUNK)) || column < comptime!(shape.reads()) {
             out[first + column] = Vector::<f32, N>::cast_from(values);
         }
     } else {
