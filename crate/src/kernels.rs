@@ -1,8 +1,7 @@
 //! Operations that Burn's own are too slow for, each with a reference in Burn's operations beside it.
 //!
 //! An operation is a function on tensors. On the CPU it runs the kernel in [`cpu`], through a backend extension of
-//! Flex; on a GPU the one in `cube`, where there is one, and otherwise the reference, which is also the oracle that
-//! the kernels are tested against.
+//! Flex, and on a GPU the one in `cube`; the reference is the oracle that both are tested against.
 
 pub(crate) mod activation;
 pub(crate) mod attention_cached_f32;
@@ -12,12 +11,15 @@ mod cpu;
 #[cfg(feature = "gpu")]
 mod cube;
 mod decoder_ops;
+pub(crate) mod embed_f32;
+mod encoder_ops;
 mod flex;
 pub(crate) mod gated_f32;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_f32;
 mod linear_ops;
 pub(crate) mod linear_q;
+pub(crate) mod pool_f32;
 pub(crate) mod rms_norm_f32;
 pub(crate) mod rope_f32;
 #[cfg(test)]

@@ -14,20 +14,20 @@ pub(crate) mod rope;
 pub(crate) mod step;
 mod stored;
 
+pub use crate::kernels::pool_f32::Pooling;
 pub(crate) use crate::kernels::{
     activation::Activation,
     attention_cached_f32::{CachedHeads, Causal, Scores, attention_cached_f32 as attention_cached},
     attention_f32::{Padding, attention_f32 as attention},
     gated_f32::{Gate, gated_f32 as gated},
+    pool_f32::pool_f32 as pool,
     rope_f32::Pairs,
 };
-pub(crate) use embedding::{Embedding, StoredEmbedding};
+pub(crate) use embedding::{PlacedEmbedding, StoredEmbedding};
 pub(crate) use gated_linear::GatedLinear;
 pub use kv_cache::KvCache;
 pub use linear::Precision;
-pub(crate) use linear::{Bias, Linear};
-#[allow(unused_imports)] // for encoders
-pub(crate) use linear::{Stacked, Three};
+pub(crate) use linear::{Bias, Linear, Stacked};
 pub(crate) use norm::LayerNorm;
 pub(crate) use projections::Projections;
 pub(crate) use rms_norm::RmsNorm;

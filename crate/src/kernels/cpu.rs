@@ -13,6 +13,7 @@ pub(crate) mod linear_dense;
 pub(crate) mod linear_q;
 pub(crate) mod math_f32;
 pub(crate) mod pool;
+pub(crate) mod pool_f32;
 pub(crate) mod rms_norm_f32;
 pub(crate) mod rope_f32;
 pub(crate) mod rows;

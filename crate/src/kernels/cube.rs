@@ -6,13 +6,19 @@
 
 mod activation;
 mod attention_cached_f32;
+mod attention_f32;
+mod attention_prompt_f32;
 mod biased_f32;
 mod decoder;
 mod dense;
+mod encoder;
+mod flash_f32;
 mod gated_f32;
+mod layer_norm_f32;
 mod linear;
 mod linear_q;
 mod matrix;
+mod pool_f32;
 pub(super) mod product;
 mod quants;
 mod rms_norm_f32;

@@ -1,39 +1,42 @@
 //! Table look-up.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Weights, load_packed};
+use super::{LayerNorm, Weights, load_packed};
 use crate::{
     Result,
-    kernels::linear_q::{PackedWeight, rows_q},
+    kernels::{
+        embed_f32::{Tables, embed_f32},
+        linear_q::{PackedWeight, rows_q},
+    },
 };
 
-/// One row per id.
+/// One row per id, to which its place in the text adds another, normalised.
 #[derive(Clone, Debug)]
-pub(crate) struct Embedding {
-    weight: Tensor<2>,
+pub(crate) struct PlacedEmbedding {
+    tables: Tables,
 }
 
-impl Embedding {
-    /// Reads `{name}.weight: [rows, width]`.
-    pub(crate) fn load(
-        weights: &impl Weights,
-        name: &str,
-        [rows, width]: [usize; 2],
+impl PlacedEmbedding {
+    /// Of tables `words: [vocabulary, width]` and `places: [places, width]`.
+    pub(crate) fn new(
+        words: Vec<f32>,
+        places: Vec<f32>,
+        width: usize,
+        norm: LayerNorm,
         device: &Device,
-    ) -> Result<Self> {
-        let values = weights.read(&format!("{name}.weight"), &[rows, width])?;
-        Ok(Self { weight: Tensor::from_data(TensorData::new(values, [rows, width]), device) })
+    ) -> Self {
+        let table = |values: Vec<f32>| {
+            let shape = [values.len() / width, width];
+            Tensor::from_data(TensorData::new(values, shape), device)
+        };
+        Self { tables: norm.into_tables(table(words), table(places)) }
     }
 
-    /// `ids: [count]` → `[count, width]`.
-    pub(crate) fn forward(&self, ids: Tensor<1, Int>) -> Tensor<2> {
-        self.weight.clone().select(0, ids)
-    }
-
-    /// The first `count` rows: `[count, width]`.
-    pub(crate) fn first(&self, count: usize) -> Tensor<2> {
-        self.weight.clone().narrow(0, 0, count)
+    /// Sequences of `tokens` ids each, `[batch · tokens]` → `[batch · tokens, width]`. Every id is in the vocabulary, and
+    /// there is a place for every token.
+    pub(crate) fn forward(&self, ids: &[u32], tokens: usize) -> Tensor<2> {
+        embed_f32(ids, tokens, &self.tables)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Affine map.
 
-#[allow(dead_code)] // for encoders
 mod stacked;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -19,8 +18,7 @@ use crate::{
     },
 };
 
-#[allow(unused_imports)] // for encoders
-pub(crate) use self::stacked::{Stacked, Three};
+pub(crate) use self::stacked::Stacked;
 
 /// `y = activation(x · weightᵀ + bias)`.
 #[derive(Clone, Debug)]

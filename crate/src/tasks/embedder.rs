@@ -5,8 +5,6 @@ mod dtype;
 mod job;
 mod load;
 
-use burn::tensor::{Int, Tensor, TensorData};
-
 pub use config::Pooling;
 pub use dtype::DtypeChoice;
 pub use job::Job;
@@ -15,7 +13,7 @@ use crate::{
     Result,
     device::{Device, read},
     models::bert::{Bert, BertConfig},
-    nn::{Padding, Precision},
+    nn::{Padding, Precision, pool},
     tokenizer::Tokenizer,
 };
 
@@ -63,23 +61,15 @@ impl Embedder {
         let pad = self.tokenizer.pad_id();
         let padded = |ids: &&[u32]| {
             let ids = ids.iter().copied().chain(core::iter::repeat(pad)).take(tokens);
-            ids.map(|id| id as i32).collect::<Vec<_>>()
+            ids.collect::<Vec<_>>()
         };
-        let ids: Vec<i32> = sequences.iter().flat_map(padded).collect();
-        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [sequences.len(), tokens]), device);
+        let ids: Vec<u32> = sequences.iter().flat_map(padded).collect();
         let lengths: Vec<usize> = sequences.iter().map(|ids| ids.len()).collect();
         let padding = Padding::new(&lengths, tokens, device);
-        let states = self.bert.forward(ids, &padding);
-        let vectors = self.pooling.apply(states, &padding);
-        let vectors = if self.normalise { unit_length(vectors) } else { vectors };
+        let states = self.bert.forward(&ids, &padding);
+        let vectors = pool(states, &padding, self.pooling, self.normalise);
         let vectors = read(vectors).await?;
         self.device.check()?;
         Ok(vectors)
     }
-}
-
-/// Scales each row of `[batch, hidden]` to length one; a row of zeros stays as it is.
-fn unit_length(x: Tensor<2>) -> Tensor<2> {
-    let length = (x.clone() * x.clone()).sum_dim(1).sqrt().clamp_min(1e-12);
-    x / length
 }

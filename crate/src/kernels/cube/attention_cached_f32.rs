@@ -3,11 +3,13 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTensor};
 
-use super::{dims, dispatch, empty_like, position};
+use super::{attention_prompt_f32, dims, dispatch, empty_like, position};
 use crate::kernels::attention_cached_f32::Scores;
 
 /// Threads of a workgroup, and positions that it looks at together.
 const UNITS: usize = 64;
+/// Tokens that are worth tiles of queries.
+const MANY: usize = 8;
 /// Less than any score.
 const LOWEST: f32 = -1e30;
 
@@ -172,6 +174,9 @@ pub(super) fn attention(
     let query = into_contiguous(query);
     let ([tokens, all], [_, capacity]) = (dims(&query), dims(&key));
     let query_heads = all / width;
+    if tokens >= MANY {
+        return attention_prompt_f32::attention(query, [key, value], [heads, width], before, rules);
+    }
     let out = empty_like(&query, [tokens, all]);
     let client = out.client.clone();
     // SAFETY: the tensors are contiguous and as long as the sizes say, and the cache holds the tokens' own positions;

@@ -36,6 +36,14 @@ pub(crate) trait RecordOps: Backend {
         c: PackedWeight,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
+    /// See [`super::linear_q_stacked`].
+    fn stacked_linear_records(
+        x: FloatTensor<Self>,
+        a: PackedWeight,
+        b: PackedWeight,
+        c: PackedWeight,
+    ) -> FloatTensor<Self>;
+
     /// See [`super::gated_linear_q`].
     fn gated_linear_records(
         x: FloatTensor<Self>,
@@ -103,16 +111,22 @@ fn multiply<const N: usize>(x: FlexTensor, weights: [&PackedWeight; N]) -> ([Vec
     let products = weights.map(|weight| {
         let [out, _] = weight.shape;
         let mut y = vec![0.0; rows * out];
-        let all = RowsMut::new(&mut y, out);
-        for (piece, first) in weight.pieces.iter().zip((0..out).step_by(weight.piece_rows)) {
-            let Piece::Records(records) = piece else { continue };
-            // SAFETY: it is the only part.
-            let mut into = unsafe { all.part(0..rows, first..out.min(first + weight.piece_rows)) };
-            records.multiply(&mut input, columns, &mut into);
-        }
+        multiply_into(&mut input, weight, &mut RowsMut::new(&mut y, out), 0);
         y
     });
     (products, rows)
+}
+
+/// Writes the product with `weight` to the columns of `all` that begin at `left`.
+fn multiply_into(input: &mut Input, weight: &PackedWeight, all: &mut RowsMut, left: usize) {
+    let ([rows, _], [out, columns]) = (all.shape(), weight.shape);
+    for (piece, first) in weight.pieces.iter().zip((0..out).step_by(weight.piece_rows)) {
+        let Piece::Records(records) = piece else { continue };
+        let last = out.min(first + weight.piece_rows);
+        // SAFETY: it is the only part.
+        let mut into = unsafe { all.part(0..rows, left + first..left + last) };
+        records.multiply(input, columns, &mut into);
+    }
 }
 
 fn matrix(y: Vec<f32>, rows: usize) -> FlexTensor {
@@ -134,6 +148,23 @@ impl RecordOps for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let ([a, b, c], rows) = multiply(x, [&a, &b, &c]);
         (matrix(a, rows), matrix(b, rows), matrix(c, rows))
+    }
+
+    fn stacked_linear_records(
+        x: FlexTensor,
+        a: PackedWeight,
+        b: PackedWeight,
+        c: PackedWeight,
+    ) -> FlexTensor {
+        let x = contiguous(x);
+        let ([rows, columns], [out, _]) = (dims(&x), a.shape);
+        let mut input = Input::new(values(&x), columns);
+        let mut y = vec![0.0; rows * 3 * out];
+        let mut all = RowsMut::new(&mut y, 3 * out);
+        for (i, weight) in [a, b, c].iter().enumerate() {
+            multiply_into(&mut input, weight, &mut all, i * out);
+        }
+        matrix(y, rows)
     }
 
     fn gated_linear_records(x: FlexTensor, gate: PackedWeight, up: PackedWeight, by: Gate) -> FlexTensor {

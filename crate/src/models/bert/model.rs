@@ -1,11 +1,11 @@
 //! The encoder, with the module names of the Hugging Face checkpoint.
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::BertConfig;
 use crate::{
     Result,
-    nn::{Activation, Embedding, LayerNorm, Linear, Padding, Precision, Weights, attention},
+    nn::{Activation, LayerNorm, Linear, Padding, PlacedEmbedding, Precision, Stacked, Weights, attention},
 };
 
 /// What linear layers compute in, and where.
@@ -14,7 +14,7 @@ type Place<'a> = (Precision, &'a Device);
 /// The encoder: token ids in, one hidden state per token out.
 #[derive(Clone, Debug)]
 pub struct Bert {
-    embeddings: BertEmbeddings,
+    embeddings: PlacedEmbedding,
     layer: Vec<BertLayer>,
 }
 
@@ -32,47 +32,33 @@ impl Bert {
         let place = (precision, device);
         let layer = |i| BertLayer::load(config, weights, &format!("encoder.layer.{i}"), place);
         Ok(Self {
-            embeddings: BertEmbeddings::load(config, weights, device)?,
+            embeddings: embeddings(config, weights, device)?,
             layer: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
         })
     }
 
-    /// `ids: [batch, tokens]` → `[batch · tokens, hidden]`; rows of padding are unspecified.
+    /// `ids: [batch · tokens]` → `[batch · tokens, hidden]`; rows of padding are unspecified.
     ///
     /// Every id must be below the vocabulary's size and `tokens` at most the number of positions.
-    pub(crate) fn forward(&self, ids: Tensor<2, Int>, padding: &Padding) -> Tensor<2> {
-        let x = self.embeddings.forward(ids);
+    pub(crate) fn forward(&self, ids: &[u32], padding: &Padding) -> Tensor<2> {
+        let x = self.embeddings.forward(ids, padding.tokens());
         self.layer.iter().fold(x, |x, layer| layer.forward(x, padding))
     }
 }
 
-#[derive(Clone, Debug)]
-struct BertEmbeddings {
-    word_embeddings: Embedding,
-    position_embeddings: Embedding,
-    token_type_embeddings: Embedding,
-    layer_norm: LayerNorm,
-}
-
-impl BertEmbeddings {
-    fn load(config: &BertConfig, weights: &impl Weights, device: &Device) -> Result<Self> {
-        let hidden = config.hidden_size;
-        let table = |name: &str, rows| Embedding::load(weights, name, [rows, hidden], device);
-        Ok(Self {
-            word_embeddings: table("embeddings.word_embeddings", config.vocab_size)?,
-            position_embeddings: table("embeddings.position_embeddings", config.max_position_embeddings)?,
-            token_type_embeddings: table("embeddings.token_type_embeddings", config.type_vocab_size)?,
-            layer_norm: norm(config, weights, "embeddings.LayerNorm", device)?,
-        })
+/// Every token is of type 0, whose row is added to all places.
+fn embeddings(config: &BertConfig, weights: &impl Weights, device: &Device) -> Result<PlacedEmbedding> {
+    let hidden = config.hidden_size;
+    let table =
+        |name: &str, rows| weights.read(&format!("embeddings.{name}_embeddings.weight"), &[rows, hidden]);
+    let words = table("word", config.vocab_size)?;
+    let mut places = table("position", config.max_position_embeddings)?;
+    let kinds = table("token_type", config.type_vocab_size)?;
+    for place in places.chunks_exact_mut(hidden) {
+        place.iter_mut().zip(&kinds).for_each(|(place, kind)| *place += kind);
     }
-
-    /// `ids: [batch, tokens]` → `[batch · tokens, hidden]`; every token is of type 0.
-    fn forward(&self, ids: Tensor<2, Int>) -> Tensor<2> {
-        let [batch, tokens] = ids.dims();
-        let places = self.position_embeddings.first(tokens) + self.token_type_embeddings.first(1);
-        let words = self.word_embeddings.forward(ids.reshape([batch * tokens]));
-        self.layer_norm.forward(words, places.repeat_dim(0, batch))
-    }
+    let norm = norm(config, weights, "embeddings.LayerNorm", device)?;
+    Ok(PlacedEmbedding::new(words, places, hidden, norm, device))
 }
 
 #[derive(Clone, Debug)]
@@ -107,9 +93,8 @@ impl BertLayer {
 
 #[derive(Clone, Debug)]
 struct BertAttention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    /// Queries, keys and values.
+    packed: Stacked,
     output_dense: Linear,
     output_layer_norm: LayerNorm,
     num_attention_heads: usize,
@@ -118,13 +103,11 @@ struct BertAttention {
 impl BertAttention {
     fn load(config: &BertConfig, weights: &impl Weights, name: &str, place: Place<'_>) -> Result<Self> {
         let shape = [config.hidden_size; 2];
-        let linear =
-            |part: &str| Linear::load(weights, &format!("{name}.{part}"), shape, Activation::Identity, place);
+        let parts = ["query", "key", "value"].map(|part| format!("{name}.self.{part}"));
+        let output = format!("{name}.output.dense");
         Ok(Self {
-            query: linear("self.query")?,
-            key: linear("self.key")?,
-            value: linear("self.value")?,
-            output_dense: linear("output.dense")?,
+            packed: Stacked::load(weights, parts.each_ref().map(String::as_str), shape, place)?,
+            output_dense: Linear::load(weights, &output, shape, Activation::Identity, place)?,
             output_layer_norm: norm(config, weights, &format!("{name}.output.LayerNorm"), place.1)?,
             num_attention_heads: config.num_attention_heads,
         })
@@ -132,8 +115,8 @@ impl BertAttention {
 
     /// `[batch · tokens, hidden]` → the same.
     fn forward(&self, x: Tensor<2>, padding: &Padding) -> Tensor<2> {
-        let [query, key, value] = Linear::forward_each([&self.query, &self.key, &self.value], x.clone());
-        let context = attention(query, key, value, self.num_attention_heads, padding);
+        let packed = self.packed.forward(x.clone());
+        let context = attention(packed, self.num_attention_heads, padding);
         self.output_layer_norm.forward(self.output_dense.forward(context), x)
     }
 }

@@ -1,6 +1,6 @@
 //! Does a device compute what the CPU computes?
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 
 use super::{Bert, BertConfig};
 use crate::{
@@ -41,10 +41,9 @@ pub async fn run(config: &BertConfig, device: &Device) -> Result<()> {
 /// The hidden states of the real tokens, `[Σ lengths · hidden]`.
 async fn hidden_states(config: &BertConfig, device: &Device) -> Result<Vec<f32>> {
     let tokens = LENGTHS[0];
-    let ids: Vec<i32> = (0..2 * tokens).map(|i| (i * 7 % ROWS) as i32).collect();
-    let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [2, tokens]), device);
+    let ids: Vec<u32> = (0..2 * tokens).map(|i| (i * 7 % ROWS) as u32).collect();
     let bert = Bert::load(config, &Synthetic, Precision::F32, device)?;
-    let states = bert.forward(ids, &Padding::new(&LENGTHS, tokens, device));
+    let states = bert.forward(&ids, &Padding::new(&LENGTHS, tokens, device));
     let states: Vec<f32> = crate::device::read(states).await?;
     let row = tokens * config.hidden_size;
     let real = LENGTHS.iter().zip(states.chunks(row));
@@ -73,5 +72,27 @@ impl Weights for Synthetic {
 
     fn contains(&self, _: &str) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::testing::devices;
+
+    #[test]
+    fn every_device_passes_the_test() {
+        for (hidden, heads, wide) in [(32, 4, 64), (384, 12, 1536), (60, 5, 70), (128, 1, 96)] {
+            let json = format!(
+                r#"{{"model_type": "bert", "hidden_size": {hidden}, "intermediate_size": {wide},
+                "num_hidden_layers": 2, "num_attention_heads": {heads}, "vocab_size": 50,
+                "max_position_embeddings": 64, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+                "hidden_act": "gelu"}}"#
+            );
+            let config = BertConfig::from_json(json.as_bytes()).unwrap();
+            for device in devices() {
+                assert_eq!(pollster::block_on(run(&config, &device)), Ok(()));
+            }
+        }
     }
 }

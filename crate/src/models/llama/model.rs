@@ -9,8 +9,6 @@ mod step;
 use burn::tensor::{Device, Tensor};
 
 pub use self::pass::Pass;
-#[cfg(feature = "gpu")]
-pub use self::step::Candidate;
 use self::{attention::Attention, mlp::Mlp};
 use super::{LayerType, LlamaConfig, RopeConfig};
 use crate::{

@@ -1,11 +1,15 @@
-//! Three affine maps of the same rows, in one product where the device gains by it.
+//! Three affine maps of the same rows, in one product.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Activation, BLOCK, Linear, Map, Precision, Weights};
+use super::{Activation, BLOCK, Linear, Map, Precision, Weights, load_eight_bits};
 use crate::{
     Result,
-    kernels::{linear_f32::Weight, on_cpu},
+    kernels::{
+        biased_f32::biased_f32,
+        linear_f32::Weight,
+        linear_q::{PackedWeight, linear_q_stacked},
+    },
     memory::try_capacity,
 };
 
@@ -18,19 +22,10 @@ pub(crate) struct Stacked {
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // a model has few, all of one variant
 enum Layers {
-    /// One layer that has the outputs of all three, one behind the other.
-    Together(Linear),
-    Apart([Linear; 3]),
-}
-
-/// What three layers make of the same rows.
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // there is one at a time
-pub(crate) enum Three {
-    /// `[rows, 3 · out]`: the first layer's outputs, the second's, the third's.
-    Together(Tensor<2>),
-    /// `[rows, out]` of each.
-    Apart([Tensor<2>; 3]),
+    /// In f32: one layer that has the outputs of all three, one behind the other.
+    Exact(Linear),
+    /// In eight bits; `bias: [3 · out]`.
+    EightBits { weights: [PackedWeight; 3], bias: Tensor<1> },
 }
 
 impl Stacked {
@@ -42,40 +37,57 @@ impl Stacked {
         weights: &impl Weights,
         names: [&str; 3],
         shape @ [_, inp]: [usize; 2],
-        place @ (precision, device): (Precision, &Device),
+        (precision, device): (Precision, &Device),
     ) -> Result<Self> {
-        if on_cpu(device) || precision == Precision::Q8 && inp.is_multiple_of(BLOCK) {
-            let load = |name| Linear::load(weights, name, shape, Activation::Identity, place);
+        if precision == Precision::Q8 && inp.is_multiple_of(BLOCK) {
+            let load = |name| load_eight_bits(weights, &format!("{name}.weight"), shape, device);
             let [a, b, c] = names;
-            return Ok(Self { layers: Layers::Apart([load(a)?, load(b)?, load(c)?]) });
+            let packed = [load(a)?, load(b)?, load(c)?];
+            let bias = biases(weights, names, shape, device)?;
+            return Ok(Self { layers: Layers::EightBits { weights: packed, bias } });
         }
-        Ok(Self { layers: Layers::Together(together(weights, names, shape, device)?) })
+        Ok(Self { layers: Layers::Exact(together(weights, names, shape, device)?) })
     }
 
-    /// `x: [rows, in]` → three times `[rows, out]`.
-    pub(crate) fn forward(&self, x: Tensor<2>) -> Three {
+    /// `x: [rows, in]` → `[rows, 3 · out]`: the first layer's outputs, the second's, the third's.
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.layers {
-            Layers::Together(layer) => Three::Together(layer.forward(x)),
-            Layers::Apart([a, b, c]) => Three::Apart(Linear::forward_each([a, b, c], x)),
+            Layers::Exact(layer) => layer.forward(x),
+            Layers::EightBits { weights, bias } => {
+                biased_f32(linear_q_stacked(x, weights.each_ref()), bias.clone(), Activation::Identity)
+            }
         }
     }
 }
 
-/// The rows of one weight lie behind those of another, where a weight lies as checkpoints have it.
+/// The rows of one weight lie behind those of another.
 fn together(
     weights: &impl Weights,
     names: [&str; 3],
     [out, inp]: [usize; 2],
     device: &Device,
 ) -> Result<Linear> {
-    let (mut rows, mut biases) = (try_capacity(3 * out * inp)?, try_capacity(3 * out)?);
+    let mut rows = try_capacity(3 * out * inp)?;
     for name in names {
         rows.extend(weights.read(&format!("{name}.weight"), &[out, inp])?);
-        biases.extend(weights.read(&format!("{name}.bias"), &[out])?);
     }
     let weight = Weight::new(rows, [3 * out, inp], device)?;
-    let bias = Tensor::from_data(TensorData::new(biases, [3 * out]), device);
+    let bias = biases(weights, names, [out, inp], device)?;
     Ok(Linear { map: Map::Exact { weight, bias, then: Activation::Identity } })
+}
+
+/// All biases, `[3 · out]`.
+fn biases(
+    weights: &impl Weights,
+    names: [&str; 3],
+    [out, _]: [usize; 2],
+    device: &Device,
+) -> Result<Tensor<1>> {
+    let mut biases = try_capacity(3 * out)?;
+    for name in names {
+        biases.extend(weights.read(&format!("{name}.bias"), &[out])?);
+    }
+    Ok(Tensor::from_data(TensorData::new(biases, [3 * out]), device))
 }
 
 #[cfg(test)]
@@ -88,39 +100,23 @@ mod tests {
 
     const NAMES: [&str; 3] = ["a", "bb", "ccc"];
 
-    /// The three outputs, apart.
-    fn apart(three: Three) -> [Tensor<2>; 3] {
-        match three {
-            Three::Apart(three) => three,
-            Three::Together(all) => {
-                let out = all.dims()[1] / 3;
-                [0, 1, 2].map(|i| all.clone().narrow(1, i * out, out))
-            }
-        }
-    }
-
     #[test]
     fn three_layers_give_what_each_gives() {
-        for (device, inp) in devices().into_iter().flat_map(|device| [(device.clone(), 64), (device, 5)]) {
+        let cases = [(7, 64), (8, 32), (13, 5), (40, 96)];
+        for (device, (out, inp)) in devices().into_iter().flat_map(|d| cases.map(|case| (d.clone(), case))) {
             for precision in [Precision::F32, Precision::Q8] {
                 let place = (precision, &device);
-                let stacked = Stacked::load(&Random(Dtype::F32), NAMES, [7, inp], place).unwrap();
+                let stacked = Stacked::load(&Random(Dtype::F32), NAMES, [out, inp], place).unwrap();
                 let x = random_tensor::<2>(1, [9, inp]).to_device(&device);
-                for (name, found) in NAMES.into_iter().zip(apart(stacked.forward(x.clone()))) {
-                    let each = Linear::load(&Random(Dtype::F32), name, [7, inp], Activation::Identity, place);
+                let all = stacked.forward(x.clone());
+                assert_eq!(all.dims(), [9, 3 * out]);
+                for (i, name) in NAMES.into_iter().enumerate() {
+                    let found = all.clone().narrow(1, i * out, out);
+                    let each =
+                        Linear::load(&Random(Dtype::F32), name, [out, inp], Activation::Identity, place);
                     assert_close(&values(found), &values(each.unwrap().forward(x.clone())), 1e-5);
                 }
             }
-        }
-    }
-
-    #[test]
-    fn they_are_one_product_on_a_gpu_alone() {
-        for device in devices() {
-            let place = (Precision::F32, &device);
-            let stacked = Stacked::load(&Random(Dtype::F32), NAMES, [6, 8], place).unwrap();
-            let three = stacked.forward(random_tensor::<2>(1, [2, 8]).to_device(&device));
-            assert_eq!(matches!(three, Three::Apart(_)), on_cpu(&device));
         }
     }
 }

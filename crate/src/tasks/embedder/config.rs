@@ -2,19 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 
-use crate::{Error, ErrorCode, Result, formats::read_json, nn::Padding};
-
-/// How the states of a text's tokens become one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// Their mean.
-    Mean,
-    /// The state of the first token.
-    Cls,
-}
+pub use crate::nn::Pooling;
+use crate::{Error, ErrorCode, Result, formats::read_json};
 
 /// `1_Pooling/config.json`: a word in newer files, one flag per mode in older ones.
 #[derive(Deserialize)]
@@ -59,20 +50,6 @@ impl Pooling {
         }
     }
 
-    /// `states: [batch · tokens, hidden]` → `[batch, hidden]`.
-    pub(super) fn apply(self, states: Tensor<2>, padding: &Padding) -> Tensor<2> {
-        let ([batch, tokens], [_, hidden]) = (padding.grid(), states.dims());
-        let states: Tensor<3> = states.reshape([batch, tokens, hidden]);
-        match self {
-            Self::Cls => states.narrow(1, 0, 1).squeeze_dim(1),
-            Self::Mean => {
-                let device = states.device();
-                let weights = TensorData::new(mean_weights(padding), [batch, tokens, 1]);
-                (states * Tensor::from_data(weights, &device)).sum_dim(1).squeeze_dim(1)
-            }
-        }
-    }
-
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -80,16 +57,6 @@ impl Pooling {
             Self::Cls => "cls",
         }
     }
-}
-
-/// `1 / length` for a real token, 0 for padding.
-fn mean_weights(padding: &Padding) -> Vec<f32> {
-    let [_, tokens] = padding.grid();
-    let row = |length: &usize| {
-        let (length, share) = (*length, 1.0 / *length as f32);
-        (0..tokens).map(move |t| if t < length { share } else { 0.0 })
-    };
-    padding.lengths().iter().flat_map(row).collect()
 }
 
 /// `sentence_bert_config.json`.

@@ -12,8 +12,6 @@ const WINDOW: usize = 256;
 const CPU_TOKENS: usize = 256;
 /// Padded tokens of a batch on a GPU.
 const GPU_TOKENS: usize = 1024;
-/// Padded lengths on a GPU, where every new shape is a new pipeline.
-const GPU_LENGTHS: [usize; 10] = [8, 16, 32, 48, 64, 96, 128, 192, 256, 384];
 
 /// Texts on their way to vectors.
 pub struct Job {
@@ -111,7 +109,7 @@ impl Job {
         rows.sort_by_key(|(_, ids)| ids.len());
         let lengths: Vec<usize> = rows.iter().map(|(_, ids)| ids.len()).collect();
         let mut rows = rows.into_iter();
-        for (range, tokens) in cut_batches(&lengths, embedder.device.kind(), embedder.max_tokens) {
+        for (range, tokens) in cut_batches(&lengths, embedder.device.kind()) {
             self.batches.push_back(Batch { rows: rows.by_ref().take(range.len()).collect(), tokens });
         }
         self.truncated.extend(cut);
@@ -121,14 +119,11 @@ impl Job {
 }
 
 /// Cuts ascending `lengths` into batches within the device's budget: which rows, and their padded length.
-fn cut_batches(lengths: &[usize], kind: DeviceKind, max_tokens: usize) -> Vec<(Range<usize>, usize)> {
-    let padded = |length| padded_length(length, kind, max_tokens);
-    let budget = if kind == DeviceKind::Cpu { CPU_TOKENS } else { GPU_TOKENS };
+fn cut_batches(lengths: &[usize], kind: DeviceKind) -> Vec<(Range<usize>, usize)> {
     let mut batches: Vec<(Range<usize>, usize)> = Vec::new();
-    for (row, length) in lengths.iter().enumerate() {
-        let tokens = padded(*length);
+    for (row, tokens) in lengths.iter().copied().enumerate() {
         match batches.last_mut() {
-            Some((rows, longest)) if fits(rows.len() + 1, tokens, *longest, budget, kind) => {
+            Some((rows, longest)) if fits(rows.len() + 1, tokens, *longest, kind) => {
                 rows.end = row + 1;
                 *longest = tokens;
             }
@@ -139,18 +134,12 @@ fn cut_batches(lengths: &[usize], kind: DeviceKind, max_tokens: usize) -> Vec<(R
 }
 
 /// Whether a batch of `rows` rows may be padded to `tokens`, having been padded to `longest`.
-fn fits(rows: usize, tokens: usize, longest: usize, budget: usize, kind: DeviceKind) -> bool {
-    // A GPU batch keeps to one bucket; a CPU batch pays for every padded token, so lengths stay close.
-    let close = if kind == DeviceKind::Cpu { tokens * 7 <= longest * 8 } else { tokens == longest };
-    close && rows * tokens <= budget
-}
-
-fn padded_length(length: usize, kind: DeviceKind, max_tokens: usize) -> usize {
+fn fits(rows: usize, tokens: usize, longest: usize, kind: DeviceKind) -> bool {
     match kind {
-        DeviceKind::Cpu => length,
-        DeviceKind::WebGpu => {
-            GPU_LENGTHS.into_iter().find(|bucket| *bucket >= length).unwrap_or(max_tokens).min(max_tokens)
-        }
+        // It pays for every padded token, so lengths stay close.
+        DeviceKind::Cpu => tokens * 7 <= longest * 8 && rows * tokens <= CPU_TOKENS,
+        // A batch more costs it more than padding.
+        DeviceKind::WebGpu => rows * tokens <= GPU_TOKENS,
     }
 }
 
@@ -162,7 +151,7 @@ mod tests {
     fn batches_cover_every_row_once_within_the_budget() {
         let lengths: Vec<usize> = (2..=200).flat_map(|n| [n, n]).collect();
         for (kind, budget) in [(DeviceKind::Cpu, CPU_TOKENS), (DeviceKind::WebGpu, GPU_TOKENS)] {
-            let batches = cut_batches(&lengths, kind, 256);
+            let batches = cut_batches(&lengths, kind);
             let rows: Vec<usize> = batches.iter().flat_map(|(rows, _)| rows.clone()).collect();
             assert_eq!(rows, (0..lengths.len()).collect::<Vec<_>>());
             for (rows, tokens) in batches {
@@ -173,11 +162,10 @@ mod tests {
     }
 
     #[test]
-    fn gpu_lengths_come_from_few_buckets() {
-        let found: std::collections::BTreeSet<usize> =
-            (1..=512).map(|length| padded_length(length, DeviceKind::WebGpu, 512)).collect();
-        assert_eq!(found.len(), GPU_LENGTHS.len() + 1);
-        assert_eq!(padded_length(300, DeviceKind::WebGpu, 300), 300);
-        assert_eq!(padded_length(300, DeviceKind::Cpu, 512), 300);
+    fn a_cpu_pads_little_and_a_gpu_has_few_batches() {
+        let lengths = [2, 3, 8, 9, 30, 31, 300, 301];
+        assert_eq!(cut_batches(&lengths, DeviceKind::Cpu).len(), 6);
+        assert_eq!(cut_batches(&lengths, DeviceKind::WebGpu), [(0..6, 31), (6..8, 301)]);
+        assert_eq!(cut_batches(&[600, 2000], DeviceKind::WebGpu), [(0..1, 600), (1..2, 2000)]);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A token and its logit.
-pub type Candidate = (u32, f32);
+type Candidate = (u32, f32);
 
 impl Llama {
     /// How layers of each kind turn.
@@ -47,7 +47,7 @@ impl Llama {
     }
 
     /// Reads `id` after what is in `cache`, appends it, and gives the `top` most probable tokens after it, the most
-    /// probable first; nothing where the model's device cannot. With `on` the GPU begins to read the first of these
+    /// probable first, with their logits; nothing where the model's device cannot. With `on` the GPU begins to read the first of these
     /// before anybody has asked for it.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Llama {
         cache: &mut KvCache,
         top: usize,
         on: bool,
-    ) -> Result<Option<Vec<Candidate>>> {
+    ) -> Result<Option<Vec<(u32, f32)>>> {
         if !self.steps() {
             return Ok(None);
         }
