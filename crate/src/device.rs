@@ -66,6 +66,12 @@ impl Device {
         Ok(Self { burn, kind: DeviceKind::WebGpu, fault })
     }
 
+    /// Has kernels use subgroups. The device must have been opened with them, which wgpu does not ask for in a browser.
+    #[cfg(feature = "gpu")]
+    pub fn use_subgroups(&self) {
+        crate::kernels::wgsl::use_subgroups(true);
+    }
+
     /// Where Burn keeps tensors.
     pub fn burn(&self) -> &burn::tensor::Device {
         &self.burn

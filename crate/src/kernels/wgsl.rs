@@ -17,6 +17,8 @@ mod step_ops;
 mod sum;
 mod top_f32;
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 pub(crate) use self::{
     attention_step_f32::AttentionStep,
     embed_q::Embed,
@@ -27,9 +29,14 @@ pub(crate) use self::{
     top_f32::NONE,
 };
 
-/// Whether the device has subgroups that a kernel may use.
+/// Whether kernels may use subgroups: the device has them, and was asked for them.
 pub(crate) fn subgroups() -> bool {
-    SUBGROUPS.load(core::sync::atomic::Ordering::Relaxed)
+    SUBGROUPS.load(Ordering::Relaxed)
 }
 
-static SUBGROUPS: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+/// Says whether they may. There is one GPU for each instance of this crate.
+pub(crate) fn use_subgroups(wanted: bool) {
+    SUBGROUPS.store(wanted, Ordering::Relaxed);
+}
+
+static SUBGROUPS: AtomicBool = AtomicBool::new(false);

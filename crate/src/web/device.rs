@@ -51,6 +51,13 @@ impl Device {
         device::Device::webgpu().await.map(Self).map_err(thrown)
     }
 
+    /// Has kernels use subgroups: the device was opened with them.
+    #[cfg(feature = "gpu")]
+    #[wasm_bindgen(js_name = useSubgroups)]
+    pub fn use_subgroups(&self) {
+        self.0.use_subgroups();
+    }
+
     /// CPU or WebGPU.
     pub fn kind(&self) -> Result<Ts<DeviceKind>, JsValue> {
         record(&self.0.kind().into())

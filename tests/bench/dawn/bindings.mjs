@@ -17,9 +17,23 @@ export async function startBuild(dist, name, options = {}) {
   return wasm;
 }
 
-/** The GPU as the build opens it. */
-export function openGpu(wasm) {
-  return named(wasm.Device.webgpu());
+/** The GPU as the package opens it; see `web/src/worker/subgroups.ts`. */
+export async function openGpu(wasm) {
+  const { requestDevice } = GPUAdapter.prototype;
+  let opened;
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    const requiredFeatures = [...(descriptor?.requiredFeatures ?? [])];
+    if (this.features.has("subgroups")) requiredFeatures.push("subgroups");
+    opened = await requestDevice.call(this, { ...descriptor, requiredFeatures });
+    return opened;
+  };
+  try {
+    const device = await named(wasm.Device.webgpu());
+    if (opened.features.has("subgroups") && !process.env.NO_SUBGROUPS) device.useSubgroups();
+    return device;
+  } finally {
+    GPUAdapter.prototype.requestDevice = requestDevice;
+  }
 }
 
 /** The files of a model, `{ path: file }`, in the build's memory. */

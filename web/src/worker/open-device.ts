@@ -1,5 +1,6 @@
 import { errorOf, probeGpu } from "./gpu-probe.js";
 import type { DeviceChoice, DeviceKind, Placed } from "./protocol.js";
+import { withSubgroups } from "./subgroups.js";
 import { type Device, startCpuWasm, startGpuWasm, startPool, type Wasm } from "./wasm.js";
 
 /** A build that runs, and its device. */
@@ -25,5 +26,7 @@ export async function openDevice(
     return { wasm, device: wasm.Device.cpu(), placed };
   }
   const wasm = await startGpuWasm();
-  return { wasm, device: await wasm.Device.webgpu(), placed };
+  const { opened: device, subgroups } = await withSubgroups(() => wasm.Device.webgpu());
+  if (subgroups) device.useSubgroups();
+  return { wasm, device, placed };
 }

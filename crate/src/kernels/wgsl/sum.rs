@@ -9,9 +9,9 @@ pub(super) fn arguments(subgroups: bool) -> &'static str {
     }
 }
 
-/// What a text begins with.
+/// What a text begins with. Outside of browsers subgroups need no word, nor is it understood.
 pub(super) fn preamble(subgroups: bool) -> &'static str {
-    if subgroups { "enable subgroups;\n" } else { "" }
+    if subgroups && cfg!(target_family = "wasm") { "enable subgroups;\n" } else { "" }
 }
 
 /// Memory and statements that replace each of the variables, by name and type, by its sum over all `threads`, a power

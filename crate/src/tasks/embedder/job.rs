@@ -11,7 +11,7 @@ const WINDOW: usize = 256;
 /// Padded tokens of a batch on the CPU: about 0.1 s of work, which is how late an abort may be seen.
 const CPU_TOKENS: usize = 256;
 /// Padded tokens of a batch on a GPU.
-const GPU_TOKENS: usize = 1024;
+const GPU_TOKENS: usize = 4096;
 
 /// Texts on their way to vectors.
 pub struct Job {

@@ -1,7 +1,7 @@
 //! One token through the kernels of a decode step, beside the same in Burn's operations.
 
 use super::{super::step::*, *};
-use crate::kernels::{rms_norm_f32::rms_norm_f32, testing::native_gpu};
+use crate::kernels::{rms_norm_f32::rms_norm_f32, testing::native_gpu, wgsl::use_subgroups};
 
 /// Weights whose products with `columns` are compared.
 fn stored() -> impl Iterator<Item = (u64, Stored)> {
@@ -26,6 +26,14 @@ fn assert_near(found: Tensor<2>, expected: Tensor<2>, what: &str) {
 
 #[test]
 fn a_step_multiplies_with_what_comes_before_and_after() {
+    for subgroups in [true, false] {
+        // Other tests may see either, and are to pass with both.
+        use_subgroups(subgroups);
+        multiply_all_ways();
+    }
+}
+
+fn multiply_all_ways() {
     let Some(gpu) = native_gpu() else { return };
     let cpu = Device::flex();
     for (seed, stored) in stored() {
