@@ -1,15 +1,13 @@
 //! Does a device compute what the CPU computes?
 
-use core::cell::Cell;
-
 use burn::tensor::Device;
 
-use super::{LayerType, Llama, LlamaConfig, Logits};
+use super::{GgufWeights, LayerType, Llama, LlamaConfig, Logits};
 use crate::{
     Error, ErrorCode, Result,
     device::read,
-    formats::{Dtype, TensorFile, TensorRows},
-    nn::Weights,
+    formats::{Dtype, TensorRows},
+    nn::{KvCache, Weights},
 };
 
 /// The largest difference of the logits, as a part of their own size, that is still rounding: the CPU rounds
@@ -17,36 +15,75 @@ use crate::{
 const TOLERANCE: f32 = 0.05;
 /// Tokens of the synthetic vocabulary.
 const ROWS: usize = 64;
-/// Tokens of the test, the last of which is read on its own.
-const TOKENS: usize = 6;
+/// Tokens that are read together in the test: more than kernels for few take.
+const TOGETHER: usize = 21;
+/// Tokens that are read on their own after them.
+const ALONE: usize = 3;
+/// Most blocks of the test.
+const MOST_LAYERS: usize = 6;
+/// The matrices of a block, in the order in which it reads them.
+const MATRICES: [&str; 7] = [
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+];
 
-/// The types in which the matrices of `file` are stored, each once: what [`run`] is to test.
-pub fn dtypes(file: &TensorFile) -> Vec<Dtype> {
-    let infos = file.names().filter_map(|name| file.info(name)).filter(|info| info.shape.len() == 2);
-    let mut dtypes = Vec::new();
-    for info in infos {
-        if !dtypes.contains(&info.dtype) {
-            dtypes.push(info.dtype);
-        }
-    }
-    dtypes
+/// In which types the matrices of a model are stored, which decides what kernels multiply them: what [`run`] is to test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Of the vocabulary, as it is read and as it is written.
+    vocabulary: [Dtype; 2],
+    /// Of the matrices of a block, for every kind of block once.
+    layers: Vec<[Dtype; MATRICES.len()]>,
 }
 
-/// Runs two blocks of the model's own widths, with synthetic weights stored as `dtypes`, on `device` and on the CPU.
+impl Stored {
+    /// As `weights` have them, for a model of `layers` blocks.
+    pub fn of(weights: &GgufWeights<'_>, layers: usize) -> Self {
+        let dtype = |name: &str| weights.dtype(&format!("{name}.weight"));
+        let embedding = dtype("model.embed_tokens").unwrap_or(Dtype::F32);
+        let mut kinds = Vec::new();
+        for i in 0..layers {
+            let of = |matrix| dtype(&format!("model.layers.{i}.{matrix}")).unwrap_or(Dtype::F32);
+            let kind = MATRICES.map(of);
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        Self { vocabulary: [embedding, dtype("lm_head").unwrap_or(embedding)], layers: kinds }
+    }
+
+    fn dtype(&self, name: &str) -> Dtype {
+        let [read, written] = self.vocabulary;
+        let place = name.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.'));
+        let Some((layer, rest)) = place else { return if name.starts_with("lm_head") { written } else { read } };
+        let matrix = MATRICES.iter().position(|matrix| rest.starts_with(matrix));
+        let layer = layer.parse::<usize>().unwrap_or(0) % self.layers.len().max(1);
+        self.layers.get(layer).and_then(|kinds| kinds.get(matrix?)).copied().unwrap_or(Dtype::F32)
+    }
+}
+
+/// Runs a block of each kind, of the model's own widths, with synthetic weights that are `stored` like the model's, on
+/// `device` and on the CPU.
 ///
 /// # Errors
 /// `gpu-self-test` where the logits differ, or are not numbers; `gpu-error` where they cannot be read.
-pub async fn run(config: &LlamaConfig, dtypes: &[Dtype], device: &Device) -> Result<()> {
+pub async fn run(config: &LlamaConfig, stored: &Stored, device: &Device) -> Result<()> {
     let layer = |kind| config.layer_types.contains(&kind).then_some(kind);
     let kinds: Vec<_> = [LayerType::Full, LayerType::Sliding].into_iter().filter_map(layer).collect();
+    let layers = stored.layers.len().clamp(2, MOST_LAYERS);
     let config = LlamaConfig {
-        num_hidden_layers: 2,
-        layer_types: [kinds.first(), kinds.last()].into_iter().flatten().copied().collect(),
+        num_hidden_layers: layers,
+        layer_types: kinds.iter().cycle().take(layers).copied().collect(),
         vocab_size: ROWS,
         ..config.clone()
     };
-    let expected = logits(&config, &Synthetic::new(dtypes), &Device::flex()).await?;
-    let found = logits(&config, &Synthetic::new(dtypes), device).await?;
+    let expected = logits(&config, &Synthetic(stored), &Device::flex()).await?;
+    let found = logits(&config, &Synthetic(stored), device).await?;
     if difference(&found, &expected) <= TOLERANCE {
         return Ok(());
     }
@@ -60,28 +97,46 @@ fn difference(found: &[f32], expected: &[f32]) -> f32 {
     between / length(&mut expected.iter().copied())
 }
 
-/// The logits of all tokens but one, read at once, and of one read after them.
+/// The logits of tokens that are read at once, of one read after them, and of some that the device reads by itself if it
+/// can.
 async fn logits(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Vec<f32>> {
     let llama = Llama::load(config, weights, device)?;
-    let ids: Vec<u32> = (0..TOKENS as u32).map(|i| i * 11 % ROWS as u32).collect();
-    let (first, last) = ids.split_at(TOKENS - 1);
+    let ids: Vec<u32> = (0..(TOGETHER + ALONE) as u32).map(|i| i * 11 % ROWS as u32).collect();
+    let (together, alone) = ids.split_at(TOGETHER);
     let mut cache = llama.cache();
-    let mut logits: Vec<f32> = read(llama.forward(first, &mut cache, Logits::All)?).await?;
-    logits.extend(read(llama.forward(last, &mut cache, Logits::Last)?).await?);
+    let mut logits: Vec<f32> = read(llama.forward(together, &mut cache, Logits::All)?).await?;
+    for (i, id) in alone.iter().enumerate() {
+        if i > 0
+            && let Some(all) = step(&llama, *id, &mut cache).await?
+        {
+            logits.extend(all);
+        } else {
+            logits.extend(read(llama.forward(&[*id], &mut cache, Logits::Last)?).await?);
+        }
+    }
     Ok(logits)
 }
 
-/// Reproducible weights of a scale that keeps the activations near one. Matrices take the types in turn.
-struct Synthetic<'a> {
-    dtypes: &'a [Dtype],
-    matrices: Cell<usize>,
+/// The logits after `id`, in the order of the vocabulary, where a GPU finds them by itself.
+#[cfg(feature = "gpu")]
+async fn step(llama: &Llama, id: u32, cache: &mut KvCache) -> Result<Option<Vec<f32>>> {
+    let found = llama.next(id, cache, ROWS, false).await?;
+    Ok(found.map(|found| {
+        let mut all = vec![f32::NAN; ROWS];
+        for (id, logit) in found {
+            all.iter_mut().skip(id as usize).take(1).for_each(|place| *place = logit);
+        }
+        all
+    }))
 }
 
-impl<'a> Synthetic<'a> {
-    fn new(dtypes: &'a [Dtype]) -> Self {
-        Self { dtypes, matrices: Cell::new(0) }
-    }
+#[cfg(not(feature = "gpu"))]
+async fn step(_: &Llama, _: u32, _: &mut KvCache) -> Result<Option<Vec<f32>>> {
+    Ok(None)
 }
+
+/// Reproducible weights of a scale that keeps the activations near one.
+struct Synthetic<'a>(&'a Stored);
 
 impl Weights for Synthetic<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
@@ -93,8 +148,7 @@ impl Weights for Synthetic<'_> {
     }
 
     fn rows(&self, name: &str, shape: [usize; 2]) -> Result<TensorRows<'_>> {
-        let turn = self.matrices.replace(self.matrices.get() + 1);
-        let dtype = self.dtypes.get(turn % self.dtypes.len().max(1)).copied().unwrap_or(Dtype::F32);
+        let dtype = self.0.dtype(name);
         if let Some(blocks) = Blocks::of(dtype).filter(|_| shape[1].is_multiple_of(dtype.block().0)) {
             return TensorRows::of_bytes(dtype, shape, blocks.random(name, shape));
         }
@@ -231,6 +285,11 @@ mod tests {
         }
     }
 
+    /// Everything is of one type.
+    fn all(dtype: Dtype) -> Stored {
+        Stored { vocabulary: [dtype; 2], layers: vec![[dtype; MATRICES.len()]] }
+    }
+
     fn config() -> LlamaConfig {
         let json = br#"{"model_type": "qwen3", "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 9,
             "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "vocab_size": 64,
@@ -245,11 +304,9 @@ mod tests {
     #[test]
     fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
         for dtype in STORED {
-            let dtypes = [dtype];
-            let device = Device::flex();
-            let stored = pollster::block_on(logits(&config(), &Synthetic::new(&dtypes), &device)).unwrap();
-            let exact =
-                pollster::block_on(logits(&config(), &Exact(Synthetic::new(&dtypes)), &device)).unwrap();
+            let (kinds, device) = (all(dtype), Device::flex());
+            let stored = pollster::block_on(logits(&config(), &Synthetic(&kinds), &device)).unwrap();
+            let exact = pollster::block_on(logits(&config(), &Exact(Synthetic(&kinds)), &device)).unwrap();
             let rounding = difference(&stored, &exact);
             assert!(rounding < TOLERANCE / 2.0, "{dtype}: {rounding}");
             assert!(
@@ -257,7 +314,7 @@ mod tests {
                     && stored.iter().any(|logit| logit.abs() > 0.1)
             );
             let other =
-                pollster::block_on(logits(&config(), &Synthetic::new(&[Dtype::F32]), &device)).unwrap();
+                pollster::block_on(logits(&config(), &Synthetic(&all(Dtype::F32)), &device)).unwrap();
             assert!(Blocks::of(dtype).is_none() || difference(&stored, &other) > 4.0 * TOLERANCE, "{dtype}");
         }
         assert!(difference(&[f32::NAN], &[1.0]).is_nan() && difference(&[0.0], &[1.0]) > TOLERANCE);
@@ -271,9 +328,10 @@ mod tests {
             "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
         let configs = [config(), LlamaConfig::from_json(biased).unwrap()];
         for (dtype, config) in STORED.iter().flat_map(|dtype| configs.iter().map(move |config| (*dtype, config))) {
-            let exact = pollster::block_on(logits(config, &Exact(Synthetic::new(&[dtype])), &Device::flex()));
+            let kinds = all(dtype);
+            let exact = pollster::block_on(logits(config, &Exact(Synthetic(&kinds)), &Device::flex()));
             for device in devices().into_iter().skip(1) {
-                let found = pollster::block_on(logits(config, &Synthetic::new(&[dtype]), &device)).unwrap();
+                let found = pollster::block_on(logits(config, &Synthetic(&kinds), &device)).unwrap();
                 let difference = difference(&found, exact.as_ref().unwrap());
                 assert!(difference < 1e-5, "{dtype}: {difference}");
             }
@@ -291,9 +349,9 @@ mod tests {
         };
         for (config, dtype) in [(config(), Dtype::Q4_1), (sliding, Dtype::Q6_K)] {
             for device in devices().into_iter().skip(1) {
-                let dtypes = [dtype];
-                let llama = Llama::load(&config, &Synthetic::new(&dtypes), &device).unwrap();
-                let exact = Exact(Synthetic::new(&dtypes));
+                let kinds = all(dtype);
+                let llama = Llama::load(&config, &Synthetic(&kinds), &device).unwrap();
+                let exact = Exact(Synthetic(&kinds));
                 let exact = Llama::load(&config, &exact, &Device::flex()).unwrap();
                 pollster::block_on(follow(&llama, &exact));
             }
@@ -343,9 +401,14 @@ mod tests {
             sliding_window: Some(3),
             ..config()
         };
-        for config in [config(), window] {
+        // Blocks of one type each, and blocks whose matrices are of many.
+        let mixed = |first: usize| core::array::from_fn(|i| STORED[(first + i) % STORED.len()]);
+        let uniform = STORED.map(|dtype| [dtype; MATRICES.len()]);
+        let kinds = uniform.chunks(MOST_LAYERS).map(<[_]>::to_vec).chain([(0..6).map(mixed).collect()]);
+        for (config, layers) in [config(), window].iter().flat_map(|config| kinds.clone().map(move |layers| (config, layers))) {
+            let stored = Stored { vocabulary: [Dtype::Q8_0, Dtype::Q6_K], layers };
             for device in devices() {
-                pollster::block_on(run(&config, &STORED, &device)).unwrap();
+                pollster::block_on(run(config, &stored, &device)).unwrap();
             }
         }
     }
@@ -361,7 +424,7 @@ mod tests {
         };
         let ids: Vec<u32> = (0..600).map(|i| i * i % 61 % ROWS as u32).collect();
         let last = |device: &Device, parts: &[usize]| {
-            let llama = Llama::load(&config, &Synthetic::new(&[Dtype::F32]), device).unwrap();
+            let llama = Llama::load(&config, &Synthetic(&all(Dtype::F32)), device).unwrap();
             let (mut cache, mut rest, mut logits) = (llama.cache(), &ids[..], Vec::new());
             for part in parts {
                 let (now, later) = rest.split_at(*part);

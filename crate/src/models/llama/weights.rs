@@ -3,7 +3,7 @@
 use super::{Architecture, LlamaConfig};
 use crate::{
     Result,
-    formats::{TensorFile, TensorRows},
+    formats::{Dtype, TensorFile, TensorRows},
     models::tensors,
     nn::Weights,
 };
@@ -69,6 +69,11 @@ impl<'a> GgufWeights<'a> {
 
     fn name(&self, name: &str) -> String {
         gguf_name(name, self.post_attention)
+    }
+
+    /// The type that the matrix `name` is stored in.
+    pub(super) fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.file.info(&self.name(name)).map(|info| info.dtype)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorCode, Result,
     device::{Device, DeviceKind},
     files::ModelFiles,
-    formats::{Dtype, GgufFile, open_gguf},
+    formats::{GgufFile, open_gguf},
     models::llama::{GgufWeights, Llama, LlamaConfig, self_test},
     tokenizer::{chat_template::ChatTemplate, generative::TextTokenizer},
 };
@@ -49,10 +49,11 @@ impl LanguageModel {
         // The vocabulary makes room for the weights.
         let GgufFile { metadata, tensors } = file;
         drop(metadata);
-        let llama = Llama::load(&config, &GgufWeights::new(&tensors, &config), device.burn())?;
-        let dtypes = self_test::dtypes(&tensors);
+        let weights = GgufWeights::new(&tensors, &config);
+        let llama = Llama::load(&config, &weights, device.burn())?;
+        let stored = self_test::Stored::of(&weights, config.num_hidden_layers);
         drop(tensors);
-        test(&config, &dtypes, &device).await?;
+        test(&config, &stored, &device).await?;
         device.check()?;
         Ok(Self { llama, tokenizer, template, device, info })
     }
@@ -72,11 +73,11 @@ fn context_window(asked: Option<usize>, trained: usize) -> Result<usize> {
 }
 
 /// Runs the numeric self-test of a GPU; a fault of the device says more than the numbers it led to.
-async fn test(config: &LlamaConfig, dtypes: &[Dtype], device: &Device) -> Result<()> {
+async fn test(config: &LlamaConfig, stored: &self_test::Stored, device: &Device) -> Result<()> {
     match device.kind() {
         DeviceKind::Cpu => Ok(()),
         DeviceKind::WebGpu => {
-            let result = self_test::run(config, dtypes, device.burn()).await;
+            let result = self_test::run(config, stored, device.burn()).await;
             device.check().and(result)
         }
     }
