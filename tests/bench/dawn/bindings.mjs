@@ -17,10 +17,12 @@ export async function startBuild(dist, name, options = {}) {
   return wasm;
 }
 
+/** The device that was opened last, as JavaScript sees it. */
+export let opened;
+
 /** The GPU as the package opens it; see `web/src/worker/subgroups.ts`. */
 export async function openGpu(wasm) {
   const { requestDevice } = GPUAdapter.prototype;
-  let opened;
   GPUAdapter.prototype.requestDevice = async function (descriptor) {
     const requiredFeatures = [...(descriptor?.requiredFeatures ?? [])];
     if (this.features.has("subgroups")) requiredFeatures.push("subgroups");

@@ -9,7 +9,8 @@ import { create, globals } from "webgpu";
  */
 export function installWebGpu(flags = []) {
   Object.assign(globalThis, globals);
-  const gpu = create(flags);
+  // Times are rounded to a tenth of a millisecond otherwise.
+  const gpu = create(["disable-dawn-features=timestamp_quantization", ...flags]);
   Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node" }, configurable: true });
   globalThis.WorkerGlobalScope ??= class WorkerGlobalScope {};
   globalThis.self ??= globalThis;

@@ -23,6 +23,9 @@ const TIMED = {
   GPUBuffer: ["getMappedRange", "unmap", "destroy"],
 };
 
+/** Whether calls are looked at: looking takes its time. */
+let looking = true;
+
 const totals = { hostMs: 0, gpuCallMs: 0 };
 for (const names of Object.values(COUNTED)) for (const name of Object.values(names)) totals[name] = 0;
 
@@ -47,6 +50,16 @@ export function installMeter() {
   };
 }
 
+/** Runs `work` without counting, for its time. */
+export async function uncounted(work) {
+  looking = false;
+  try {
+    return await work();
+  } finally {
+    looking = true;
+  }
+}
+
 /** What happened since `before`, which is an earlier result of it. */
 export function measured(before) {
   const now = { ...totals };
@@ -58,6 +71,7 @@ function wrap(type, method, name) {
   const call = type?.prototype[method];
   if (!call) return;
   type.prototype[method] = function (...options) {
+    if (!looking) return call.apply(this, options);
     if (name) totals[name] += 1;
     const start = performance.now();
     try {
@@ -82,7 +96,7 @@ let depth = 0;
 function timed(value) {
   if (typeof value !== "function") return value;
   return (...options) => {
-    if (depth > 0) return value(...options);
+    if (depth > 0 || !looking) return value(...options);
     depth = 1;
     const start = performance.now();
     try {

@@ -1,10 +1,11 @@
 // A decoder on the GPU: reading a prompt, and writing token by token.
 import { statSync } from "node:fs";
-import { openGpu, orFault, readFiles, startBuild } from "../bindings.mjs";
+import { opened, openGpu, orFault, readFiles, startBuild } from "../bindings.mjs";
 import { read, WHOLE, WINDOW, write } from "../conversation.mjs";
 import { installWebGpu } from "../globals.mjs";
-import { installMeter, measured } from "../meter.mjs";
+import { installMeter, measured, uncounted } from "../meter.mjs";
 import { cacheBytes, makeDecoder, prefillFlops } from "../models/decoders.mjs";
+import { busyMs } from "../pass-times.mjs";
 import { median, medians, now, repeat, summary } from "../samples.mjs";
 import { chatSizes } from "./sizes.mjs";
 
@@ -47,10 +48,12 @@ async function loadChat(options, made, row) {
 
 async function prefill(chat, { prompt, samples }, chunk) {
   const cold = await read(chat, prompt, chunk);
-  const records = await repeat(samples, 15_000, () => read(chat, prompt, chunk));
+  const records = await uncounted(() => repeat(samples, 15_000, () => read(chat, prompt, chunk)));
   const ms = median(records.map((record) => record.ms));
   return {
-    ...medians(records),
+    ...(await read(chat, prompt, chunk)),
+    busy_ms: await busyMs(opened, () => read(chat, prompt, chunk)),
+    ms,
     tokens_per_s: summary(records.map((record) => (prompt / record.ms) * 1000)),
     flops_per_s: (prefillFlops(chat.made.shape, prompt) / ms) * 1000,
     cold_ms: cold.ms,
@@ -61,13 +64,21 @@ async function prefill(chat, { prompt, samples }, chunk) {
 /** Medians of a step over all answers but the first, whose first step is the cold one. */
 async function decode({ made, ...chat }, { written, samples }, after) {
   const cold = await write(chat, after, written);
-  const answers = await repeat(samples, 20_000, () => write(chat, after, written));
-  const step = medians(answers.flat());
+  const answers = await uncounted(() => repeat(samples, 20_000, () => write(chat, after, written)));
+  const { ms } = medians(answers.flat());
+  const counted = medians(await write(chat, after, written));
   const bytes = made.weightBytes + cacheBytes(made.shape, after + written / 2);
+  // What reads the prompt is taken off.
+  const prompt = await busyMs(opened, () => write(chat, after, 0));
+  const all = await busyMs(opened, () => write(chat, after, written));
+  const busy_ms = all && (all - prompt) / written;
   return {
-    ...step,
+    ...counted,
+    ms,
+    busy_ms,
+    busy_bytes_per_s: busy_ms && (bytes / busy_ms) * 1000,
     tokens_per_s: summary(answers.map((steps) => (written / sum(steps.map(({ ms }) => ms))) * 1000)),
-    bytes_per_s: (bytes / step.ms) * 1000,
+    bytes_per_s: (bytes / ms) * 1000,
     cold_ms: cold[0].ms,
     cold_pipelines: sum(cold.map(({ pipelines }) => pipelines)),
   };

@@ -1,9 +1,10 @@
 // The encoder on the GPU.
-import { openGpu, orFault, readFiles, startBuild } from "../bindings.mjs";
+import { opened, openGpu, orFault, readFiles, startBuild } from "../bindings.mjs";
 import { installWebGpu } from "../globals.mjs";
-import { installMeter, measured } from "../meter.mjs";
+import { installMeter, measured, uncounted } from "../meter.mjs";
 import { encoderFlops, makeEncoder } from "../models/encoder.mjs";
-import { medians, now, repeat, summary } from "../samples.mjs";
+import { busyMs } from "../pass-times.mjs";
+import { now, repeat, summary } from "../samples.mjs";
 import { encoderCases, keepVectors } from "./texts.mjs";
 
 export async function run({ options, progress, row }) {
@@ -38,12 +39,14 @@ async function loadEncoder(options, made, row) {
 
 async function measure(engine, { texts, tokens, batch }, samples, config) {
   const cold = await embed(engine, texts);
-  const records = await repeat(samples, 15_000, () => embed(engine, texts));
-  const { vectors: _, ...rest } = medians(records.map(({ vectors, ...record }) => record));
+  const records = await uncounted(() => repeat(samples, 15_000, () => embed(engine, texts)));
+  const { vectors: _, ...counted } = await embed(engine, texts);
+  const ms = summary(records.map((record) => record.ms));
   return {
-    ...rest,
-    ms: summary(records.map((record) => record.ms)),
-    flops_per_s: (encoderFlops(config, batch, tokens) / rest.ms) * 1000,
+    ...counted,
+    ms,
+    busy_ms: await busyMs(opened, () => embed(engine, texts)),
+    flops_per_s: (encoderFlops(config, batch, tokens) / ms.median) * 1000,
     cold_ms: cold.ms,
     cold_pipelines: cold.pipelines,
   };

@@ -5,9 +5,9 @@ import { pathToFileURL } from "node:url";
 import { exportOnnx, TORCH } from "../../embed/onnx.mjs";
 import { MODULES } from "../../paths.mjs";
 import { installWebGpu } from "../globals.mjs";
-import { installMeter, measured } from "../meter.mjs";
+import { installMeter, measured, uncounted } from "../meter.mjs";
 import { encoderFlops, makeEncoder } from "../models/encoder.mjs";
-import { medians, now, repeat, summary } from "../samples.mjs";
+import { now, repeat, summary } from "../samples.mjs";
 import { acceptSharedMemory } from "../shared-memory.mjs";
 import { encoderCases, leastCosine } from "./texts.mjs";
 
@@ -44,12 +44,14 @@ async function openSession(onnx, row) {
 
 async function measure(engine, { name, texts, tokens, batch }, samples, { folder, config }) {
   const cold = await embed(engine, texts);
-  const records = await repeat(samples, 15_000, () => embed(engine, texts));
-  const rest = medians(records.map(({ vectors, ...record }) => record));
+  const records = await uncounted(() => repeat(samples, 15_000, () => embed(engine, texts)));
+  const { vectors: _, ...counted } = await embed(engine, texts);
+  const ms = summary(records.map((record) => record.ms));
   return {
-    ...rest,
-    ms: summary(records.map((record) => record.ms)),
-    flops_per_s: (encoderFlops(config, batch, tokens) / rest.ms) * 1000,
+    ...counted,
+    ms,
+    run_ms: summary(records.map((record) => record.run_ms)),
+    flops_per_s: (encoderFlops(config, batch, tokens) / ms.median) * 1000,
     cold_ms: cold.ms,
     cold_pipelines: cold.pipelines,
     cosine: leastCosine(folder, name, cold.vectors, config.hidden_size),
