@@ -23,6 +23,7 @@ pub(crate) struct Around<'a> {
 }
 
 /// What follows a product.
+#[allow(clippy::large_enum_variant)] // there is one at a time
 pub(crate) enum Ending {
     /// Nothing.
     Store,
