@@ -32,9 +32,9 @@ describe("Pace", () => {
     expect(pace.chunk).toBeLessThan(32);
   });
 
-  it("gives a GPU powers of two, of 40 ms at most", () => {
-    expect(chunks(new Pace("webgpu"), 4, 6)).toEqual([64, 64, 64, 64, 128, 128]);
-    expect(chunks(new Pace("webgpu"), 3, 4)).toEqual([64, 64, 64, 64]);
-    expect(chunks(new Pace("webgpu"), 0.5, 3)).toEqual([64, 16, 16]);
+  it("doubles the chunks of a GPU, up to 40 ms", () => {
+    expect(chunks(new Pace("webgpu"), 4, 5)).toEqual([64, 128, 160, 160, 160]);
+    expect(chunks(new Pace("webgpu"), 100, 6)).toEqual([64, 128, 256, 512, 512, 512]);
+    expect(chunks(new Pace("webgpu"), 0.5, 3)).toEqual([64, 20, 20]);
   });
 });

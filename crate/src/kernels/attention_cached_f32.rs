@@ -9,6 +9,8 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 
+#[cfg(feature = "gpu")]
+use super::wgsl::{AttentionStep, Heads, Remember, StepOps};
 use super::{
     cpu::{
         attention_cached_f32::{Layout, SPAN},
@@ -17,8 +19,6 @@ use super::{
     decoder_ops::DecoderOps,
     on_cpu,
 };
-#[cfg(feature = "gpu")]
-use super::wgsl::{AttentionStep, Heads, Remember, StepOps};
 use crate::{
     Result,
     memory::{try_room, try_zeros},
@@ -199,7 +199,9 @@ impl Causal {
 pub(crate) fn attention_cached_f32(query: Tensor<2>, cache: &CachedHeads, causal: &Causal) -> Tensor<2> {
     let (key, value) = (cache.key.clone(), cache.value.clone());
     #[cfg(feature = "gpu")]
-    if let Some(step) = causal.step.as_ref().filter(|_| query.dims()[0] == 1 && cache.layout.width.is_multiple_of(4)) {
+    if let Some(step) =
+        causal.step.as_ref().filter(|_| query.dims()[0] == 1 && cache.layout.width.is_multiple_of(4))
+    {
         return attention_step(query, cache, step, causal.rules);
     }
     Tensor::from_dispatch(Dispatch::attention_cached_f32(

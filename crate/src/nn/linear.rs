@@ -4,11 +4,11 @@ mod stacked;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-#[cfg(feature = "gpu")]
-use crate::kernels::linear_q::step::{Around, Ending, linear_step};
 use super::{
     Activation, Gate, RmsNorm, StoredEmbedding, Weights, gated, load_packed, stored::load_eight_bits,
 };
+#[cfg(feature = "gpu")]
+use crate::kernels::linear_q::step::{Around, Ending, linear_step};
 use crate::{
     Result,
     kernels::{

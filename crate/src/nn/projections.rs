@@ -120,7 +120,8 @@ impl Stacked {
             Some(bias) => Tensor::cat(vec![gamma, bias.clone()], 0),
             None => gamma,
         };
-        let gamma = norms.map(|norms| Tensor::cat(norms.iter().map(|norm| norm.parts().0.clone()).collect(), 0));
+        let gamma =
+            norms.map(|norms| Tensor::cat(norms.iter().map(|norm| norm.parts().0.clone()).collect(), 0));
         Some(Self { weight, bias, constants, gamma })
     }
 

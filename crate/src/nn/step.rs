@@ -80,7 +80,8 @@ impl Stepper {
         if let Some((graph, _)) = self.recorded.as_ref().filter(|(_, of)| *of == version) {
             // SAFETY: the weights, the cache of this version and what is in `self` are alive, and everything that
             // reads or writes them is issued by this thread.
-            return unsafe { Dispatch::graph_replay(&device, graph) }.map_err(|e| not_recorded(&e.to_string()));
+            return unsafe { Dispatch::graph_replay(&device, graph) }
+                .map_err(|e| not_recorded(&e.to_string()));
         }
         self.recorded = None;
         // Memory that the first run takes is there for the second, which may take none.

@@ -23,6 +23,7 @@ pub(crate) struct Around<'a> {
 }
 
 /// What follows a product.
+#[allow(clippy::large_enum_variant)] // there is one at a time
 pub(crate) enum Ending {
     /// Nothing.
     Store,
@@ -83,7 +84,8 @@ impl PackedWeight {
 
     /// The quantised pieces, and the first row of each.
     fn quantised(&self) -> impl Iterator<Item = (usize, &Quantised)> {
-        (0..).step_by(self.piece_rows.max(1)).zip(self.pieces.iter()).filter_map(|(first, piece)| match piece {
+        (0..).step_by(self.piece_rows.max(1)).zip(self.pieces.iter()).filter_map(|(first, piece)| match piece
+        {
             Piece::Quantised(piece) => Some((first, piece)),
             _ => None,
         })

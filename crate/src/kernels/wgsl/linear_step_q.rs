@@ -119,7 +119,9 @@ impl LinearStep {
         let rows = |statement: &dyn Fn(usize) -> String| (0..4).map(statement).collect::<String>();
         match &self.then {
             Then::Store(first) => rows(&|r| {
-                format!("    if tile0 * 4u + {r}u < ROWS {{ out[{first}u + tile0 * 4u + {r}u] = sum0[{r}]; }}\n")
+                format!(
+                    "    if tile0 * 4u + {r}u < ROWS {{ out[{first}u + tile0 * 4u + {r}u] = sum0[{r}]; }}\n"
+                )
             }),
             Then::Add => rows(&|r| {
                 let row = format!("tile0 * 4u + {r}u");
@@ -145,7 +147,9 @@ fn remember(heads: &Heads) -> String {
     let Heads { query, cached, width, angles, capacity, .. } = heads;
     let (half, cos) = (width / 2, step::ANGLES + angles);
     let sin = cos + half;
-    let angle = |name: &str, from: usize, at: &str| format!("bitcast<f32>(step[{from}u + {at}])").replace("NAME", name);
+    let angle = |name: &str, from: usize, at: &str| {
+        format!("bitcast<f32>(step[{from}u + {at}])").replace("NAME", name)
+    };
     let four = |from: usize| {
         let each: Vec<_> = (0..4).map(|r| angle("", from, &format!("part * 4u + {r}u"))).collect();
         format!("vec4<f32>({})", each.join(", "))
@@ -218,7 +222,8 @@ impl Program for LinearStep {
             ""
         };
         let tiles = if two { &["0", "1"][..] } else { &["0"] };
-        let each = |statement: &dyn Fn(&str) -> String| tiles.iter().map(|tile| statement(tile)).collect::<String>();
+        let each =
+            |statement: &dyn Fn(&str) -> String| tiles.iter().map(|tile| statement(tile)).collect::<String>();
         let scale = self.norm.map_or(String::new(), |epsilon| {
             let factor = format!(
                 "    let factor = inverseSqrt(square / {:?}f + {:?}f);\n",
@@ -257,7 +262,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) count:
             last = self.workgroups() - 1,
             places = self.places(),
             declared = sums.iter().map(|(name, of)| format!("  var {name} = {of}();\n")).collect::<String>(),
-            multiply = each(&|tile| format!("    sum{tile} += products(tile{tile}, block, quarter, input);\n")),
+            multiply =
+                each(&|tile| format!("    sum{tile} += products(tile{tile}, block, quarter, input);\n")),
             epilogue = self.epilogue(),
         )
     }

@@ -92,14 +92,18 @@ fn factors(place: u32, which: u32) -> Pair {{
 /// `quants(at, quarter, row) -> Pair`: the quants of one row, less the offset; `at` is the first vector of the block.
 fn quants(format: Format) -> String {
     let two_bits = |plane: usize, half: usize, up: usize| {
-        format!("((fields(planes[at + {plane}u + quarter / 2u][row], quarter % 2u * 4u + {}u) & vec4<u32>(3u)) << vec4<u32>({up}u))", 2 * half)
+        format!(
+            "((fields(planes[at + {plane}u + quarter / 2u][row], quarter % 2u * 4u + {}u) & vec4<u32>(3u)) << vec4<u32>({up}u))",
+            2 * half
+        )
     };
     let one_bit = |plane: usize, half: usize, up: usize| {
-        format!("((fields(planes[at + {plane}u][row], quarter * 2u + {half}u) & vec4<u32>(1u)) << vec4<u32>({up}u))")
+        format!(
+            "((fields(planes[at + {plane}u][row], quarter * 2u + {half}u) & vec4<u32>(1u)) << vec4<u32>({up}u))"
+        )
     };
-    let four_bits = |half: usize| {
-        format!("(fields(planes[at + quarter][row], {}u) & vec4<u32>(15u))", 4 * half)
-    };
+    let four_bits =
+        |half: usize| format!("(fields(planes[at + quarter][row], {}u) & vec4<u32>(15u))", 4 * half);
     let half = |half: usize| match format.bits {
         2 => two_bits(0, half, 0),
         3 => format!("{} + {}", two_bits(0, half, 0), one_bit(2, half, 2)),
@@ -107,9 +111,9 @@ fn quants(format: Format) -> String {
         5 => format!("{} + {}", four_bits(half), one_bit(4, half, 4)),
         6 => format!("{} + {}", four_bits(half), two_bits(4, half, 4)),
         // Signed: the sign bit turned over is 128 more.
-        _ => format!(
-            "(fields(planes[at + quarter * 2u + {half}u][row] ^ 0x80808080u, 0u) & vec4<u32>(255u))"
-        ),
+        _ => {
+            format!("(fields(planes[at + quarter * 2u + {half}u][row] ^ 0x80808080u, 0u) & vec4<u32>(255u))")
+        }
     };
     let offset = if format.bits == 8 { 128 } else { format.offset };
     format!(
@@ -139,11 +143,8 @@ fn products(format: Format) -> String {
     } else {
         ""
     };
-    let sums = if format.mins {
-        ", dot(low, vec4<f32>(1.0f)), dot(high, vec4<f32>(1.0f))"
-    } else {
-        ", 0.0f, 0.0f"
-    };
+    let sums =
+        if format.mins { ", dot(low, vec4<f32>(1.0f)), dot(high, vec4<f32>(1.0f))" } else { ", 0.0f, 0.0f" };
     format!(
         "struct Input {{ low: vec4<f32>, high: vec4<f32>, low_sum: f32, high_sum: f32 }}
 fn prepare(low: vec4<f32>, high: vec4<f32>) -> Input {{

@@ -48,7 +48,8 @@ impl Program for Remember {
         let (gamma, norm) = match self.norm {
             None => (String::new(), String::new()),
             Some(epsilon) => {
-                let squares = each("    square += x[begin + i] * x[begin + i] + x[begin + j] * x[begin + j];\n");
+                let squares =
+                    each("    square += x[begin + i] * x[begin + i] + x[begin + j] * x[begin + j];\n");
                 (
                     format!("@group(0) @binding(6) var<storage, {READ}> gamma: array<f32>;\n"),
                     format!(

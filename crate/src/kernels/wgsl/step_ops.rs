@@ -30,6 +30,7 @@ use crate::kernels::gated_f32::Gate;
 const MOST_GROUPS: usize = 32_768;
 
 /// The operations of a step. Tensors are contiguous; those that are changed belong to the caller alone.
+#[allow(clippy::too_many_arguments)] // the extension takes tensors one by one
 #[backend_extension(Cube)]
 pub(crate) trait StepOps: Backend {
     /// The embedding of the step's token, written to `out`, which is given back, if the piece has it; writes the

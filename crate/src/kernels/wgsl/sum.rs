@@ -18,7 +18,8 @@ pub(super) fn preamble(subgroups: bool) -> &'static str {
 /// of two. With `subgroups` a subgroup adds up in its registers; between subgroups, and without them, threads meet in
 /// the memory of the workgroup.
 pub(super) fn add_up(sums: &[(&str, &str)], threads: usize, subgroups: bool) -> (String, String) {
-    let all = |statement: &dyn Fn(&str) -> String| sums.iter().map(|(name, _)| statement(name)).collect::<String>();
+    let all =
+        |statement: &dyn Fn(&str) -> String| sums.iter().map(|(name, _)| statement(name)).collect::<String>();
     let memory = sums
         .iter()
         .map(|(name, of)| format!("var<workgroup> {name}_of: array<{of}, {threads}>;\n"))
@@ -34,7 +35,8 @@ pub(super) fn add_up(sums: &[(&str, &str)], threads: usize, subgroups: bool) -> 
     } else {
         let keep = all(&|sum| format!("  {sum}_of[unit] = {sum};\n"));
         let first = all(&|sum| format!("  {sum} = {sum}_of[0];\n"));
-        let halves = core::iter::successors(Some(threads / 2), |half| Some(half / 2)).take_while(|half| *half > 0);
+        let halves =
+            core::iter::successors(Some(threads / 2), |half| Some(half / 2)).take_while(|half| *half > 0);
         let rounds: String = halves
             .map(|half| {
                 let add = all(&|sum| format!(" {sum}_of[unit] += {sum}_of[unit + {half}u];"));

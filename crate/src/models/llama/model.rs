@@ -175,7 +175,13 @@ impl DecoderLayer {
         let outputs = config.architecture.normalises_outputs();
         let input_layernorm = norm("input")?;
         Ok(Self {
-            self_attn: Attention::load(config, weights, &format!("{name}.self_attn"), &input_layernorm, device)?,
+            self_attn: Attention::load(
+                config,
+                weights,
+                &format!("{name}.self_attn"),
+                &input_layernorm,
+                device,
+            )?,
             input_layernorm,
             post_attention_layernorm: norm("post_attention")?,
             feedforward_layernorms: match outputs {

@@ -60,7 +60,9 @@ impl Stored {
     fn dtype(&self, name: &str) -> Dtype {
         let [read, written] = self.vocabulary;
         let place = name.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.'));
-        let Some((layer, rest)) = place else { return if name.starts_with("lm_head") { written } else { read } };
+        let Some((layer, rest)) = place else {
+            return if name.starts_with("lm_head") { written } else { read };
+        };
         let matrix = MATRICES.iter().position(|matrix| rest.starts_with(matrix));
         let layer = layer.parse::<usize>().unwrap_or(0) % self.layers.len().max(1);
         self.layers.get(layer).and_then(|kinds| kinds.get(matrix?)).copied().unwrap_or(Dtype::F32)
@@ -313,8 +315,7 @@ mod tests {
                 stored.iter().all(|logit| logit.abs() < 100.0)
                     && stored.iter().any(|logit| logit.abs() > 0.1)
             );
-            let other =
-                pollster::block_on(logits(&config(), &Synthetic(&all(Dtype::F32)), &device)).unwrap();
+            let other = pollster::block_on(logits(&config(), &Synthetic(&all(Dtype::F32)), &device)).unwrap();
             assert!(Blocks::of(dtype).is_none() || difference(&stored, &other) > 4.0 * TOLERANCE, "{dtype}");
         }
         assert!(difference(&[f32::NAN], &[1.0]).is_nan() && difference(&[0.0], &[1.0]) > TOLERANCE);
@@ -327,7 +328,9 @@ mod tests {
             "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 64,
             "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
         let configs = [config(), LlamaConfig::from_json(biased).unwrap()];
-        for (dtype, config) in STORED.iter().flat_map(|dtype| configs.iter().map(move |config| (*dtype, config))) {
+        for (dtype, config) in
+            STORED.iter().flat_map(|dtype| configs.iter().map(move |config| (*dtype, config)))
+        {
             let kinds = all(dtype);
             let exact = pollster::block_on(logits(config, &Exact(Synthetic(&kinds)), &Device::flex()));
             for device in devices().into_iter().skip(1) {
@@ -405,7 +408,9 @@ mod tests {
         let mixed = |first: usize| core::array::from_fn(|i| STORED[(first + i) % STORED.len()]);
         let uniform = STORED.map(|dtype| [dtype; MATRICES.len()]);
         let kinds = uniform.chunks(MOST_LAYERS).map(<[_]>::to_vec).chain([(0..6).map(mixed).collect()]);
-        for (config, layers) in [config(), window].iter().flat_map(|config| kinds.clone().map(move |layers| (config, layers))) {
+        for (config, layers) in
+            [config(), window].iter().flat_map(|config| kinds.clone().map(move |layers| (config, layers)))
+        {
             let stored = Stored { vocabulary: [Dtype::Q8_0, Dtype::Q6_K], layers };
             for device in devices() {
                 pollster::block_on(run(config, &stored, &device)).unwrap();

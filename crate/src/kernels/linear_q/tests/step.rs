@@ -8,9 +8,9 @@ fn stored() -> impl Iterator<Item = (u64, Stored)> {
     BLOCKS.into_iter().enumerate().flat_map(|(i, kind)| {
         let unit = BlockFormat::of(kind.0).unwrap().elements;
         let shapes = [[1, 1], [7, 3], [12, 9], [48, 40]];
-        (100 * i as u64..).zip(shapes).map(move |(seed, [out, blocks])| {
-            (seed, Stored::blocks(seed, kind, [out, blocks * unit]))
-        })
+        (100 * i as u64..)
+            .zip(shapes)
+            .map(move |(seed, [out, blocks])| (seed, Stored::blocks(seed, kind, [out, blocks * unit])))
     })
 }
 
@@ -44,9 +44,8 @@ fn multiply_all_ways() {
         let (gamma, bias): (Tensor<1>, Tensor<1>) =
             (random_tensor(seed + 1, [columns]), random_tensor(seed + 2, [out.next_multiple_of(4)]));
         let residual: Tensor<2> = random_tensor(seed + 3, [1, out]);
-        let product = |x: Tensor<2>| {
-            Tensor::<2>::from_data(TensorData::new(stored.reference(x), [1, out]), &cpu)
-        };
+        let product =
+            |x: Tensor<2>| Tensor::<2>::from_data(TensorData::new(stored.reference(x), [1, out]), &cpu);
         let normal = rms_norm_f32(x.clone(), gamma.clone(), 1e-5);
         let biased = |y: Tensor<2>| y + bias.clone().narrow(0, 0, out).unsqueeze();
         let on = |t: &Tensor<1>| t.clone().to_device(&gpu);
@@ -121,7 +120,8 @@ fn a_step_looks_up_its_token() {
                 let expected: Vec<f32> = row.iter().map(|value| value * 0.5).collect();
                 assert_close(&values(found), &expected, 1e-6);
                 let words: Vec<i32> = step.into_data().try_to_vec().unwrap();
-                let written: Vec<f32> = words[4..].iter().map(|word| f32::from_bits(word.cast_unsigned())).collect();
+                let written: Vec<f32> =
+                    words[4..].iter().map(|word| f32::from_bits(word.cast_unsigned())).collect();
                 assert_eq!(written, values(angles.clone())[4 * 6..]);
             }
         }

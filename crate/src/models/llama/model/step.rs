@@ -108,7 +108,7 @@ impl Llama {
     fn step(&self, cache: &mut KvCache, stepper: &Stepper) -> Result<()> {
         let step = cache.step().ok_or_else(no_step)?.clone();
         let sights = self.on_step(self.plain_sights(1, cache), &step);
-        let scale = self.config.embedding_scale.map_or(1.0, |scale| scale as f32);
+        let scale = self.config.embedding_scale.unwrap_or(1.0);
         let mut x = embed_step(self.embed_tokens.weight(), &step.words, &step.angles, scale, &self.device);
         for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(x, sight_in(&sights, layer)?, cache, i)?;
