@@ -23,6 +23,10 @@ pub struct Device {
     fault: Fault,
 }
 
+/// Dispatches that are handed over to the GPU together. Handing over takes about as long as ten of them.
+#[cfg(feature = "gpu")]
+const TASKS: usize = 96;
+
 /// The first fault of a device, once there is one.
 type Fault = Arc<Mutex<Option<Error>>>;
 
@@ -51,6 +55,7 @@ impl Device {
 
         let (burn, setup) = burn::tensor::Device::wgpu_options()
             .graphics_api(WgpuBackend::WebGpu)
+            .tasks_max(TASKS)
             .init_with_setup_async()
             .await
             .map_err(|e| fault_of(ErrorCode::GpuUnavailable, "WebGPU cannot be used", &e.to_string()))?;

@@ -10,7 +10,7 @@ use burn::{
 };
 
 #[cfg(feature = "gpu")]
-use super::wgsl::{AttentionStep, Heads, Remember, StepOps};
+use super::wgsl::{AttentionStep, Heads, Remember, StepOps, WIDEST};
 use super::{
     cpu::{
         attention_cached_f32::{Layout, SPAN},
@@ -199,9 +199,7 @@ impl Causal {
 pub(crate) fn attention_cached_f32(query: Tensor<2>, cache: &CachedHeads, causal: &Causal) -> Tensor<2> {
     let (key, value) = (cache.key.clone(), cache.value.clone());
     #[cfg(feature = "gpu")]
-    if let Some(step) =
-        causal.step.as_ref().filter(|_| query.dims()[0] == 1 && cache.layout.width.is_multiple_of(4))
-    {
+    if let Some(step) = causal.step.as_ref().filter(|_| query.dims()[0] == 1 && has_step(cache)) {
         return attention_step(query, cache, step, causal.rules);
     }
     Tensor::from_dispatch(Dispatch::attention_cached_f32(
@@ -212,6 +210,12 @@ pub(crate) fn attention_cached_f32(query: Tensor<2>, cache: &CachedHeads, causal
         causal.position,
         causal.rules,
     ))
+}
+
+/// Whether there is a kernel for one token.
+#[cfg(feature = "gpu")]
+fn has_step(cache: &CachedHeads) -> bool {
+    cache.layout.width.is_multiple_of(4) && cache.layout.width <= WIDEST
 }
 
 /// The same for one token, whose position `step` has; its heads are of a width that is a multiple of four.
@@ -353,6 +357,37 @@ mod tests {
                 let [found, expected] = both(&device, heads, length, NO_RULES);
                 assert_close(&found, &expected, 1e-5);
             }
+        }
+    }
+
+    /// With the position in the memory of the GPU, in caches of one span and of several.
+    #[cfg(feature = "gpu")]
+    #[test]
+    fn a_step_attends_like_the_reference() {
+        use burn::tensor::{DType, Int};
+
+        let Some(gpu) = crate::kernels::testing::native_gpu() else { return };
+        let rules =
+            [(None, None), (Some(1), None), (Some(130), Some(1.5)), (Some(700), None), (None, Some(0.7))];
+        let shapes = [[1, 1, 4], [3, 3, 64], [1, 4, 256], [2, 2, 80], [2, 7, 128], [1, 2, 512]];
+        let cases = shapes.iter().flat_map(|shape| rules.map(|rules| (*shape, rules)));
+        for (i, ([heads, group, width], (window, cap))) in cases.enumerate() {
+            let rules = Scores { scale: 0.4, cap, window };
+            let length: usize = [1, 7, 129, 420, 512, 513, 1300][i % 7];
+            let capacity = length.next_multiple_of(512);
+            let [k, v] = [1, 2].map(|seed| random_tensor::<2>(seed, [length, heads * width]) * 2.0);
+            let query = random_tensor::<2>(3, [1, heads * group * width]);
+            let shape = [heads, capacity, width];
+            let bias = mask([length - 1, 1, capacity], rules, &Device::flex());
+            let expected =
+                reference(query.clone(), plain(k.clone(), shape), plain(v.clone(), shape), bias, rules);
+            let cache = CachedHeads::new([heads, capacity, width], &gpu).unwrap();
+            let cache = cache.append(k.to_device(&gpu), v.to_device(&gpu), 0);
+            let words = TensorData::new(vec![0, length as i32 - 1], [2]);
+            let step = Some(Tensor::<1, Int>::from_data(words, (&gpu, DType::I32)));
+            let causal = Causal { step, ..Causal::new(usize::MAX / 2, rules) };
+            let found = attention_cached_f32(query.to_device(&gpu), &cache, &causal);
+            assert_close(&values(found), &values(expected), 2e-5);
         }
     }
 

@@ -56,6 +56,17 @@ impl PackedOps for CubeBackend {
         linear_q::linear_q(x, [planes, scales, groups], format, out)
     }
 
+    fn linear_q_add(
+        x: CubeTensor,
+        planes: CubeTensor,
+        scales: CubeTensor,
+        groups: CubeTensor,
+        residual: CubeTensor,
+        format: Format,
+    ) -> CubeTensor {
+        linear_q::linear_q_add(x, [planes, scales, groups], residual, format)
+    }
+
     fn rows_q(
         ids: Vec<u32>,
         planes: CubeTensor,

@@ -128,6 +128,12 @@ impl Linear {
             let around = Around { norm: None, bias: after.is_some(), constants };
             return linear_step(x, weight, around, Ending::Add(residual));
         }
+        #[cfg(feature = "gpu")]
+        if let Map::Stored { weight, after: None } = &self.map
+            && let Some(sum) = weight.linear_add(x.clone(), residual.clone())
+        {
+            return sum;
+        }
         residual + self.forward(x)
     }
 

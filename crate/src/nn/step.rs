@@ -95,6 +95,14 @@ impl Stepper {
         ran
     }
 
+    /// Hands over to the GPU what it was told so far.
+    ///
+    /// # Errors
+    /// `gpu-error` where that fails.
+    pub(crate) fn flush(&self) -> Result<()> {
+        Dispatch::flush(self.device.as_dispatch()).map_err(|e| not_recorded(&e.to_string()))
+    }
+
     /// Whether commands are repeated.
     #[cfg(test)]
     pub(crate) fn is_recorded(&self) -> bool {

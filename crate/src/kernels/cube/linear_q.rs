@@ -1,7 +1,8 @@
 //! `x · Wᵀ` with a packed weight.
 
+use burn::backend::ops::FloatTensorOps;
 use burn_cubecl::cubecl;
-use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTensor};
+use burn_cubecl::{CubeBackend, cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTensor};
 
 use super::{
     dims, dispatch, empty_like, position,
@@ -133,4 +134,19 @@ pub(crate) fn linear_q(
         );
     }
     out
+}
+
+/// The same, added to `residual: [rows, outputs]`.
+pub(crate) fn linear_q_add(
+    x: CubeTensor,
+    weight: [CubeTensor; 3],
+    residual: CubeTensor,
+    format: Format,
+) -> CubeTensor {
+    let [rows, outputs] = dims(&residual);
+    if rows < MANY_ROWS {
+        return CubeBackend::float_add(linear_q(x, weight, format, outputs), residual);
+    }
+    let after = After { residual: Some(residual), ..After::NOTHING };
+    product(x, Weight::Quants(weight, format), after, outputs)
 }

@@ -67,6 +67,16 @@ pub(crate) trait PackedOps: Backend {
         out: usize,
     ) -> FloatTensor<Self>;
 
+    /// The same, added to `residual: [rows, out]`.
+    fn linear_q_add(
+        x: FloatTensor<Self>,
+        planes: IntTensor<Self>,
+        scales: FloatTensor<Self>,
+        groups: IntTensor<Self>,
+        residual: FloatTensor<Self>,
+        format: Format,
+    ) -> FloatTensor<Self>;
+
     /// The rows `ids`, dequantised: `[ids, width]`. The row of an id that there is not is unspecified.
     fn rows_q(
         ids: Vec<u32>,

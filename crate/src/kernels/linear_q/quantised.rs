@@ -47,6 +47,13 @@ impl Quantised {
         ))
     }
 
+    /// The same, added to `residual: [rows, out]`.
+    pub(super) fn linear_add(&self, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
+        let [planes, scales, groups] = self.parts();
+        let (x, residual) = (x.into_dispatch(), residual.into_dispatch());
+        Tensor::from_dispatch(Dispatch::linear_q_add(x, planes, scales, groups, residual, self.format))
+    }
+
     /// The rows `ids`, dequantised: `[ids, width]`.
     pub(super) fn rows(&self, ids: Vec<u32>, width: usize) -> Tensor<2> {
         let Self { planes, scales, groups, format, .. } = self.clone();

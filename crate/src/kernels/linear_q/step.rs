@@ -58,6 +58,11 @@ impl PackedWeight {
         }
     }
 
+    /// The product with `x: [rows, in]`, added to `residual: [rows, out]`, where it is in one piece on a GPU.
+    pub(crate) fn linear_add(&self, x: Tensor<2>, residual: Tensor<2>) -> Option<Tensor<2>> {
+        self.whole().map(|piece| piece.linear_add(x, residual))
+    }
+
     /// The rows of all of them in one weight, where they are of one kind and a step can multiply each.
     pub(crate) fn stack(weights: &[&Self]) -> Option<Self> {
         let pieces: Vec<&Quantised> = weights.iter().map(|weight| weight.whole()).collect::<Option<_>>()?;

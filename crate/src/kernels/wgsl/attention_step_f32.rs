@@ -1,9 +1,16 @@
 //! Attention of one token over cached keys and values; see [`crate::kernels::attention_cached_f32`].
 
-use super::program::{Program, READ};
+use super::{
+    program::{Program, READ},
+    sum::add_up,
+};
 
-/// Positions that a workgroup looks at, one for each of its threads.
-pub(super) const SPAN: usize = 128;
+/// Threads of a workgroup, and positions that it looks at together.
+const UNITS: usize = 128;
+/// Positions of a workgroup.
+pub(super) const SPAN: usize = 4 * UNITS;
+/// Widest head, of which a thread has a vector of four elements.
+pub(crate) const WIDEST: usize = 4 * UNITS;
 /// Less than any score.
 const LOWEST: &str = "-1e30f";
 
@@ -45,25 +52,40 @@ impl AttentionStep {
     }
 }
 
-/// A span of positions for all query heads of one key-value head: as Dao et al. (arXiv:2205.14135) divide them. Spans in
-/// which nothing is seen are left out.
+/// A span of positions for all query heads of one key-value head, [`UNITS`] at a time: a softmax that is rescaled as it
+/// goes (Dao et al., arXiv:2205.14135). Where the cache has one span, its result is the attention; where it has more,
+/// [`Join`] follows, and spans in which nothing is seen are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Span(pub(super) AttentionStep);
 
+impl Span {
+    /// What the first threads do with the sums, the highest score and the total of weights of a query head `g`.
+    fn epilogue(&self) -> String {
+        let AttentionStep { heads, .. } = &self.0;
+        if self.0.spans() == 1 {
+            return "        parts[(head * GROUP + g) * VECTORS + unit] = all / total_of[0];\n".to_owned();
+        }
+        format!(
+            "        let part = (at.x * {heads}u + head) * {}u + g * (VECTORS + 1u);
+        parts[part + unit] = all;
+        if unit == 0u {{ parts[part + VECTORS] = vec4<f32>(top[g], total_of[0], 0.0f, 0.0f); }}\n",
+            self.0.part() / 4
+        )
+    }
+}
+
 impl Program for Span {
     fn threads(&self) -> usize {
-        SPAN
+        UNITS
     }
 
     fn text(&self) -> String {
-        let AttentionStep { heads: _, group, width, capacity, scale, cap, .. } = &self.0;
+        let AttentionStep { group, width, capacity, scale, cap, .. } = &self.0;
         let vectors = width / 4;
-        // A thread adds up one vector of the values of every so many positions.
-        let slices = (SPAN / vectors).max(1);
-        let across = vectors.div_ceil(SPAN);
+        let (memory, add_up) = add_up(&[("total", "f32")], UNITS, false);
         let capped = cap.map_or(String::new(), |cap| {
             let cap = f32::from_bits(cap);
-            format!("    s = {cap:?}f * tanh(clamp(s / {cap:?}f, -15.0f, 15.0f));\n")
+            format!("      s = {cap:?}f * tanh(clamp(s / {cap:?}f, -15.0f, 15.0f));\n")
         });
         format!(
             "@group(0) @binding(0) var<storage, {READ}> query: array<vec4<f32>>;
@@ -71,81 +93,81 @@ impl Program for Span {
 @group(0) @binding(2) var<storage, {READ}> values: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, {READ}> step: array<u32>;
 @group(0) @binding(4) var<storage, read_write> parts: array<vec4<f32>>;
-const SPAN = {SPAN}u;\nconst GROUP = {group}u;\nconst VECTORS = {vectors}u;\nconst SLICES = {slices}u;
+const UNITS = {UNITS}u;\nconst GROUP = {group}u;\nconst VECTORS = {vectors}u;\nconst SLICES = {slices}u;
 var<workgroup> weights: array<f32, {scores}>;
 var<workgroup> highest: array<f32, {scores}>;
-var<workgroup> sums: array<vec4<f32>, {SPAN}>;
-@compute @workgroup_size({SPAN})
+var<workgroup> sums: array<vec4<f32>, {UNITS}>;
+{memory}@compute @workgroup_size({UNITS})
 fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) unit: u32) {{
   let head = at.y;
-  let end = step[1] + 1u;
-{start}  let first = max(at.x * SPAN, start);
-  let last = min(at.x * SPAN + SPAN, end);
-  let cached = head * {capacity}u;
-  let position = at.x * SPAN + unit;
-  let seen = position >= first && position < last;
-  var score: array<f32, {group}>;
-  for (var g = 0u; g < GROUP; g++) {{ score[g] = 0.0f; }}
-  if seen {{
-    for (var i = 0u; i < VECTORS; i++) {{
-      let key = keys[(cached + position) * VECTORS + i];
-      for (var g = 0u; g < GROUP; g++) {{
-        score[g] += dot(key, query[(head * GROUP + g) * VECTORS + i]);
+  let end = min(step[1] + 1u, at.x * {SPAN}u + {SPAN}u);
+{start}  let cached = head * {capacity}u;
+  // A thread adds up one vector of the values of every so many positions.
+  let vector = unit % VECTORS;
+  let slice = unit / VECTORS;
+  var top: array<f32, {group}>;
+  var totals: array<f32, {group}>;
+  var sum: array<vec4<f32>, {group}>;
+  for (var g = 0u; g < GROUP; g++) {{ top[g] = {LOWEST}; }}
+  for (var first = max(at.x * {SPAN}u, start); first < end; first += UNITS) {{
+    let last = min(first + UNITS, end);
+    let position = first + unit;
+    let seen = position < last;
+    var score: array<f32, {group}>;
+    if seen {{
+      for (var i = 0u; i < VECTORS; i++) {{
+        let key = keys[(cached + position) * VECTORS + i];
+        for (var g = 0u; g < GROUP; g++) {{
+          score[g] += dot(key, query[(head * GROUP + g) * VECTORS + i]);
+        }}
       }}
     }}
-  }}
-  for (var g = 0u; g < GROUP; g++) {{
-    var s = score[g] * {scale:?}f;
-{capped}    s = select({LOWEST}, s, seen);
-    score[g] = s;
-    highest[g * SPAN + unit] = s;
-  }}
-  workgroupBarrier();
-  for (var half = SPAN / 2u; half > 0u; half /= 2u) {{
-    for (var i = unit; i < GROUP * half; i += SPAN) {{
-      let place = i / half * SPAN + i % half;
-      highest[place] = max(highest[place], highest[place + half]);
+    for (var g = 0u; g < GROUP; g++) {{
+      var s = score[g] * {scale:?}f;
+{capped}      score[g] = select({LOWEST}, s, seen);
+      highest[g * UNITS + unit] = score[g];
+    }}
+    workgroupBarrier();
+    for (var half = UNITS / 2u; half > 0u; half /= 2u) {{
+      for (var i = unit; i < GROUP * half; i += UNITS) {{
+        let place = i / half * UNITS + i % half;
+        highest[place] = max(highest[place], highest[place + half]);
+      }}
+      workgroupBarrier();
+    }}
+    for (var g = 0u; g < GROUP; g++) {{
+      let higher = max(top[g], highest[g * UNITS]);
+      let before = exp(top[g] - higher);
+      let weight = select(0.0f, exp(score[g] - higher), seen);
+      weights[g * UNITS + unit] = weight;
+      totals[g] = totals[g] * before + weight;
+      sum[g] *= before;
+      top[g] = higher;
+    }}
+    workgroupBarrier();
+    if slice < SLICES {{
+      for (var p = first + slice; p < last; p += SLICES) {{
+        let value = values[(cached + p) * VECTORS + vector];
+        for (var g = 0u; g < GROUP; g++) {{ sum[g] += weights[g * UNITS + p - first] * value; }}
+      }}
     }}
     workgroupBarrier();
   }}
   for (var g = 0u; g < GROUP; g++) {{
-    weights[g * SPAN + unit] = select(0.0f, exp(score[g] - highest[g * SPAN]), seen);
-  }}
-  workgroupBarrier();
-  let part = (at.x * {heads}u + head) * {part}u;
-  for (var across = 0u; across < {across}u; across++) {{
-    let vector = unit % VECTORS + across * SPAN;
-    let slice = unit / VECTORS;
-    var sum: array<vec4<f32>, {group}>;
-    for (var g = 0u; g < GROUP; g++) {{ sum[g] = vec4<f32>(); }}
-    if slice < SLICES && vector < VECTORS {{
-      for (var p = first + slice; p < last; p += SLICES) {{
-        let value = values[(cached + p) * VECTORS + vector];
-        for (var g = 0u; g < GROUP; g++) {{ sum[g] += weights[g * SPAN + p % SPAN] * value; }}
-      }}
-    }}
-    for (var g = 0u; g < GROUP; g++) {{
-      workgroupBarrier();
-      sums[unit] = sum[g];
-      workgroupBarrier();
-      if slice == 0u && vector < VECTORS {{
-        var all = sum[g];
-        for (var s = 1u; s < SLICES; s++) {{ all += sums[s * VECTORS + unit]; }}
-        parts[part + g * (VECTORS + 1u) + vector] = all;
-      }}
-    }}
-  }}
-  for (var g = unit; g < GROUP; g += SPAN) {{
-    var total = 0.0f;
-    for (var p = 0u; p < SPAN; p++) {{ total += weights[g * SPAN + p]; }}
-    parts[part + g * (VECTORS + 1u) + VECTORS] = vec4<f32>(highest[g * SPAN], total, 0.0f, 0.0f);
+    sums[unit] = sum[g];
+    var total = totals[g];
+{add_up}    if unit < VECTORS {{
+      var all = sum[g];
+      for (var s = 1u; s < SLICES; s++) {{ all += sums[s * VECTORS + unit]; }}
+{epilogue}    }}
+    workgroupBarrier();
   }}
 }}\n",
-            scores = group * SPAN,
+            slices = UNITS / vectors,
+            scores = group * UNITS,
             start = self.0.start(),
             scale = f32::from_bits(*scale),
-            heads = self.0.heads,
-            part = self.0.part() / 4,
+            epilogue = self.epilogue(),
         )
     }
 }

@@ -235,12 +235,18 @@ impl StepOps for CubeBackend {
         step: CubeTensor,
         how: AttentionStep,
     ) -> CubeTensor {
-        let parts = empty(&query, how.spans() * how.heads * how.part(), DType::F32);
-        let bound = [Read(&query), Read(&keys), Read(&values), Read(&step), Written(&parts)];
-        launch(Span(how.clone()), [how.spans(), how.heads, 1], &bound);
+        let spans = how.spans();
         let out = empty(&query, how.heads * how.group * how.width, DType::F32);
-        let join = Join(how);
-        launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
+        let parts = match spans {
+            1 => out.clone(),
+            _ => empty(&query, spans * how.heads * how.part(), DType::F32),
+        };
+        let bound = [Read(&query), Read(&keys), Read(&values), Read(&step), Written(&parts)];
+        launch(Span(how.clone()), [spans, how.heads, 1], &bound);
+        if spans > 1 {
+            let join = Join(how);
+            launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
+        }
         out
     }
 

@@ -10,7 +10,7 @@ use crate::{
     Error, ErrorCode, Result,
     kernels::{
         linear_q::step::embed_step,
-        wgsl::{NONE, StepOps, read_words},
+        wgsl::{NONE, StepOps, WIDEST, read_words},
     },
     nn::{Causal, KvCache, Rope, Step, Stepper},
 };
@@ -42,6 +42,7 @@ impl Llama {
     /// that have kernels for that.
     fn steps(&self) -> bool {
         self.embed_tokens.has_step()
+            && self.config.head_dim <= WIDEST
             && self.config.head_dim.is_multiple_of(8)
             && self.layers.iter().all(|layer| layer.self_attn.has_step())
     }
@@ -86,6 +87,7 @@ impl Llama {
         let reading = read_words(stepper.result.clone()).await?;
         if on && cache.len() < cache.capacity() {
             self.go(cache, top)?;
+            cache.stepper.as_ref().ok_or_else(no_step)?.flush()?;
         }
         let candidates = candidates(&reading.await?)?;
         let stepper = cache.stepper.as_mut().ok_or_else(no_step)?;
