@@ -15,6 +15,8 @@ mod remember_f32;
 pub(crate) mod step;
 mod step_ops;
 mod sum;
+#[cfg(test)]
+mod tests;
 mod top_f32;
 
 use core::sync::atomic::{AtomicBool, Ordering};
