@@ -77,6 +77,12 @@ impl Device {
         crate::kernels::wgsl::use_subgroups(true);
     }
 
+    /// Has fewer kernels be used: the device is a processor that plays a GPU, and takes seconds to compile one.
+    #[cfg(feature = "gpu")]
+    pub fn use_few_kernels(&self) {
+        crate::kernels::use_one_tile();
+    }
+
     /// Where Burn keeps tensors.
     pub fn burn(&self) -> &burn::tensor::Device {
         &self.burn

@@ -10,6 +10,8 @@ pub(crate) mod biased_f32;
 mod cpu;
 #[cfg(feature = "gpu")]
 mod cube;
+#[cfg(feature = "gpu")]
+pub(crate) use cube::tile::use_one_tile;
 mod decoder_ops;
 pub(crate) mod embed_f32;
 mod encoder_ops;
@@ -32,6 +34,17 @@ pub(crate) use cpu::dot_f32::dots;
 pub(crate) use cpu::pool::{fail as fail_pool, join as join_pool};
 
 use burn::{backend::DispatchDevice, tensor::Device};
+
+/// Whether kernels that differ with the number of rows are in use on `device`.
+pub(crate) fn rows_matter(device: &Device) -> bool {
+    #[cfg(feature = "gpu")]
+    return !on_cpu(device) && !cube::tile::uses_one_tile();
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = device;
+        false
+    }
+}
 
 /// Whether tensors on `device` are computed by the CPU kernels.
 pub(crate) fn on_cpu(device: &Device) -> bool {

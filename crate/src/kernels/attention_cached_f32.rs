@@ -10,7 +10,7 @@ use burn::{
 };
 
 #[cfg(feature = "gpu")]
-use super::wgsl::{AttentionStep, Heads, Remember, StepOps, WIDEST};
+use super::wgsl::{AttentionStep, Heads, Remember, SPAN as STEP_SPAN, StepOps, WIDEST};
 use super::{
     cpu::{
         attention_cached_f32::{Layout, SPAN},
@@ -151,8 +151,7 @@ impl CachedHeads {
     /// begin at `angles`.
     #[cfg(feature = "gpu")]
     pub(crate) fn heads(&self, query: usize, pairs: super::rope_f32::Pairs, angles: usize) -> Heads {
-        let Layout { capacity, width } = self.layout;
-        Heads { query, cached: self.heads, width, pairs, angles, capacity }
+        Heads { query, cached: self.heads, width: self.layout.width, pairs, angles }
     }
 
     /// Writes `key, value: [tokens, heads · width]` from `position` on. Nothing is copied unless a clone is alive.
@@ -231,7 +230,7 @@ fn attention_step(
         heads: cache.heads,
         group: query.dims()[1] / (cache.heads * width),
         width,
-        capacity,
+        several: capacity > STEP_SPAN,
         window: rules.window,
         scale: rules.scale.to_bits(),
         cap: rules.cap.map(f32::to_bits),
@@ -383,7 +382,7 @@ mod tests {
                 reference(query.clone(), plain(k.clone(), shape), plain(v.clone(), shape), bias, rules);
             let cache = CachedHeads::new([heads, capacity, width], &gpu).unwrap();
             let cache = cache.append(k.to_device(&gpu), v.to_device(&gpu), 0);
-            let words = TensorData::new(vec![0, length as i32 - 1], [2]);
+            let words = TensorData::new(vec![0, length as i32 - 1, capacity as i32], [3]);
             let step = Some(Tensor::<1, Int>::from_data(words, (&gpu, DType::I32)));
             let causal = Causal { step, ..Causal::new(usize::MAX / 2, rules) };
             let found = attention_cached_f32(query.to_device(&gpu), &cache, &causal);

@@ -27,8 +27,10 @@ impl Step {
         let row = |position: usize| ropes.iter().flat_map(move |rope| rope.cosines_and_sines(position));
         let angles: Vec<f32> = (0..positions).flat_map(row).collect();
         let width = angles.len() / positions.max(1);
+        let mut words = vec![0; ANGLES + width];
+        words[2] = positions as i32;
         Self {
-            words: ints(vec![0; ANGLES + width], device),
+            words: ints(words, device),
             angles: Tensor::from_data(TensorData::new(angles, [positions, width]), device),
         }
     }

@@ -58,6 +58,13 @@ impl Device {
         self.0.use_subgroups();
     }
 
+    /// Has fewer kernels be used: the device is computed by a processor.
+    #[cfg(feature = "gpu")]
+    #[wasm_bindgen(js_name = useFewKernels)]
+    pub fn use_few_kernels(&self) {
+        self.0.use_few_kernels();
+    }
+
     /// CPU or WebGPU.
     pub fn kind(&self) -> Result<Ts<DeviceKind>, JsValue> {
         record(&self.0.kind().into())

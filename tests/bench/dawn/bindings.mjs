@@ -20,7 +20,7 @@ export async function startBuild(dist, name, options = {}) {
 /** The device that was opened last, as JavaScript sees it. */
 export let opened;
 
-/** The GPU as the package opens it; see `web/src/worker/subgroups.ts`. */
+/** The GPU as the package opens it; see `web/src/worker/request-device.ts`. */
 export async function openGpu(wasm) {
   const { requestDevice } = GPUAdapter.prototype;
   GPUAdapter.prototype.requestDevice = async function (descriptor) {

@@ -1,6 +1,6 @@
 import { errorOf, probeGpu } from "./gpu-probe.js";
 import type { DeviceChoice, DeviceKind, Placed } from "./protocol.js";
-import { withSubgroups } from "./subgroups.js";
+import { withSubgroups } from "./request-device.js";
 import { type Device, startCpuWasm, startGpuWasm, startPool, type Wasm } from "./wasm.js";
 
 /** A build that runs, and its device. */
@@ -26,7 +26,8 @@ export async function openDevice(
     return { wasm, device: wasm.Device.cpu(), placed };
   }
   const wasm = await startGpuWasm();
-  const { opened: device, subgroups } = await withSubgroups(() => wasm.Device.webgpu());
-  if (subgroups) device.useSubgroups();
+  const { opened: device, ...traits } = await withSubgroups(() => wasm.Device.webgpu());
+  if (traits.subgroups) device.useSubgroups();
+  if (traits.software) device.useFewKernels();
   return { wasm, device, placed };
 }

@@ -1,7 +1,22 @@
 //! Sizes of the tiles of [`super::product`].
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 /// Enough workgroups to keep a large GPU busy.
 const MANY: usize = 128;
+
+/// Whether all products take the smallest tile.
+static ONE_TILE: AtomicBool = AtomicBool::new(false);
+
+/// Has all products take the smallest tile, so that there are fewer kernels to compile and to test.
+pub(crate) fn use_one_tile() {
+    ONE_TILE.store(true, Ordering::Relaxed);
+}
+
+/// Whether they do.
+pub(crate) fn uses_one_tile() -> bool {
+    ONE_TILE.load(Ordering::Relaxed)
+}
 
 /// How a workgroup divides a square tile of the result among its threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +40,9 @@ impl Tile {
     /// The largest tile of which there are many, or else the smallest.
     pub(super) fn fitting(rows: usize, outputs: usize) -> Self {
         let [.., smallest] = Self::ALL;
+        if uses_one_tile() {
+            return smallest;
+        }
         Self::ALL.into_iter().find(|tile| tile.count(rows, outputs) >= MANY).unwrap_or(smallest)
     }
 

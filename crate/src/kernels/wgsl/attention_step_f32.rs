@@ -8,7 +8,7 @@ use super::{
 /// Threads of a workgroup, and positions that it looks at together.
 const UNITS: usize = 128;
 /// Positions of a workgroup.
-pub(super) const SPAN: usize = 4 * UNITS;
+pub(crate) const SPAN: usize = 4 * UNITS;
 /// Widest head, of which a thread has a vector of four elements.
 pub(crate) const WIDEST: usize = 4 * UNITS;
 /// Less than any score.
@@ -22,8 +22,8 @@ pub(crate) struct AttentionStep {
     pub(crate) group: usize,
     /// Elements of a head, a multiple of four.
     pub(crate) width: usize,
-    /// Positions of the cache.
-    pub(crate) capacity: usize,
+    /// Whether the cache has more positions than a workgroup looks at.
+    pub(crate) several: bool,
     /// Positions that are seen, if not all.
     pub(crate) window: Option<usize>,
     /// The bits of what scores are multiplied by, and of their cap.
@@ -32,11 +32,6 @@ pub(crate) struct AttentionStep {
 }
 
 impl AttentionStep {
-    /// Spans of the cache.
-    pub(super) fn spans(&self) -> usize {
-        self.capacity.div_ceil(SPAN)
-    }
-
     /// Elements of what one workgroup hands on: for each query head the sum of values, the highest score and the sum of
     /// weights.
     pub(super) fn part(&self) -> usize {
@@ -62,7 +57,7 @@ impl Span {
     /// What the first threads do with the sums, the highest score and the total of weights of a query head `g`.
     fn epilogue(&self) -> String {
         let AttentionStep { heads, .. } = &self.0;
-        if self.0.spans() == 1 {
+        if !self.0.several {
             return "        parts[(head * GROUP + g) * VECTORS + unit] = all / total_of[0];\n".to_owned();
         }
         format!(
@@ -80,7 +75,7 @@ impl Program for Span {
     }
 
     fn text(&self) -> String {
-        let AttentionStep { group, width, capacity, scale, cap, .. } = &self.0;
+        let AttentionStep { group, width, scale, cap, .. } = &self.0;
         let vectors = width / 4;
         let (memory, add_up) = add_up(&[("total", "f32")], UNITS, false);
         let capped = cap.map_or(String::new(), |cap| {
@@ -101,7 +96,7 @@ var<workgroup> sums: array<vec4<f32>, {UNITS}>;
 fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) unit: u32) {{
   let head = at.y;
   let end = min(step[1] + 1u, at.x * {SPAN}u + {SPAN}u);
-{start}  let cached = head * {capacity}u;
+{start}  let cached = head * step[2];
   // A thread adds up one vector of the values of every so many positions.
   let vector = unit % VECTORS;
   let slice = unit / VECTORS;

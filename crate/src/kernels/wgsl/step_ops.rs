@@ -12,7 +12,7 @@ use burn_cubecl::{
 };
 
 use super::{
-    attention_step_f32::{AttentionStep, Join, Span},
+    attention_step_f32::{AttentionStep, Join, SPAN, Span},
     embed_q::Embed,
     gated_f32::GateRows,
     linear_step_q::{LinearStep, Then},
@@ -235,15 +235,14 @@ impl StepOps for CubeBackend {
         step: CubeTensor,
         how: AttentionStep,
     ) -> CubeTensor {
-        let spans = how.spans();
+        // Keys are `[heads, positions, width]`.
+        let spans = keys.meta.shape()[1].div_ceil(SPAN);
         let out = empty(&query, how.heads * how.group * how.width, DType::F32);
-        let parts = match spans {
-            1 => out.clone(),
-            _ => empty(&query, spans * how.heads * how.part(), DType::F32),
-        };
+        let parts =
+            if how.several { empty(&query, spans * how.heads * how.part(), DType::F32) } else { out.clone() };
         let bound = [Read(&query), Read(&keys), Read(&values), Read(&step), Written(&parts)];
         launch(Span(how.clone()), [spans, how.heads, 1], &bound);
-        if spans > 1 {
+        if how.several {
             let join = Join(how);
             launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
         }

@@ -6,6 +6,7 @@ use super::{Bert, BertConfig};
 use crate::{
     Error, ErrorCode, Result,
     formats::TensorRows,
+    kernels::rows_matter,
     nn::{Padding, Precision, Weights},
 };
 
@@ -15,6 +16,9 @@ const TOLERANCE: f32 = 1e-3;
 const ROWS: usize = 32;
 /// Lengths of the test sequences, padded to the longest.
 const LENGTHS: [usize; 2] = [16, 11];
+
+/// How often the sequences are repeated: from a short text to more than the largest batch.
+const BATCHES: [usize; 4] = [1, 8, 32, 160];
 
 /// Runs one block of the model's own width, with synthetic weights, on `device` and on the CPU.
 ///
@@ -28,25 +32,32 @@ pub async fn run(config: &BertConfig, device: &Device) -> Result<()> {
         type_vocab_size: 1,
         ..config.clone()
     };
-    let expected = hidden_states(&config, &Device::flex()).await?;
-    let found = hidden_states(&config, device).await?;
+    let expected = hidden_states(&config, 1, &Device::flex()).await?;
+    // What multiplies many rows differs with how many there are.
+    let batches = if rows_matter(device) { &BATCHES[..] } else { &BATCHES[..1] };
     // A comparison with NaN is false, so that NaN counts as different.
     let same = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE;
-    if expected.len() == found.len() && expected.iter().zip(&found).all(same) {
+    let mut right = true;
+    for pairs in batches {
+        let found = hidden_states(&config, *pairs, device).await?;
+        right &= found.len() == expected.len() * pairs
+            && found.chunks(expected.len()).all(|found| expected.iter().zip(found).all(same));
+    }
+    if right {
         return Ok(());
     }
     Err(Error::new(ErrorCode::GpuSelfTest, "The GPU computes other numbers than the CPU."))
 }
 
-/// The hidden states of the real tokens, `[Σ lengths · hidden]`.
-async fn hidden_states(config: &BertConfig, device: &Device) -> Result<Vec<f32>> {
-    let tokens = LENGTHS[0];
+/// The hidden states of the real tokens of as many `pairs` of sequences, which are all the same: `[Σ lengths · hidden]`.
+async fn hidden_states(config: &BertConfig, pairs: usize, device: &Device) -> Result<Vec<f32>> {
+    let (tokens, lengths) = (LENGTHS[0], LENGTHS.repeat(pairs));
     let ids: Vec<u32> = (0..2 * tokens).map(|i| (i * 7 % ROWS) as u32).collect();
     let bert = Bert::load(config, &Synthetic, Precision::F32, device)?;
-    let states = bert.forward(&ids, &Padding::new(&LENGTHS, tokens, device));
+    let states = bert.forward(&ids.repeat(pairs), &Padding::new(&lengths, tokens, device));
     let states: Vec<f32> = crate::device::read(states).await?;
     let row = tokens * config.hidden_size;
-    let real = LENGTHS.iter().zip(states.chunks(row));
+    let real = lengths.iter().zip(states.chunks(row));
     Ok(real.flat_map(|(length, rows)| rows[..length * config.hidden_size].to_vec()).collect())
 }
 

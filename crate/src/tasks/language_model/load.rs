@@ -54,6 +54,8 @@ impl LanguageModel {
         let stored = self_test::Stored::of(&weights, config.num_hidden_layers);
         drop(tensors);
         test(&config, &stored, &device).await?;
+        #[cfg(feature = "gpu")]
+        llama.prepare().await?;
         device.check()?;
         Ok(Self { llama, tokenizer, template, device, info })
     }

@@ -15,6 +15,9 @@ use crate::{
     nn::{Causal, KvCache, Rope, Step, Stepper},
 };
 
+/// How many tokens are found: the least of these that are enough. Each is a kernel of its own.
+const TOPS: [usize; 2] = [1, 64];
+
 /// A token and its logit.
 type Candidate = (u32, f32);
 
@@ -72,7 +75,26 @@ impl Llama {
         found.map(Some)
     }
 
-    async fn read_step(&self, id: u32, cache: &mut KvCache, top: usize, on: bool) -> Result<Vec<Candidate>> {
+    /// Has kernels compiled that depend on the vocabulary and on nothing else: what a first answer would wait for. The
+    /// cache is one of its own.
+    ///
+    /// # Errors
+    /// Those of [`Llama::next`].
+    pub async fn prepare(&self) -> Result<()> {
+        for top in TOPS {
+            self.next(0, &mut self.cache(), top, false).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_step(
+        &self,
+        id: u32,
+        cache: &mut KvCache,
+        wanted: usize,
+        on: bool,
+    ) -> Result<Vec<Candidate>> {
+        let top = TOPS.into_iter().find(|top| *top >= wanted).unwrap_or(wanted);
         let position = cache.len();
         let known = |stepper: &Stepper| {
             stepper.top == top && stepper.ahead == Some(position) && stepper.chosen == Some(id)
@@ -89,7 +111,8 @@ impl Llama {
             self.go(cache, top)?;
             cache.stepper.as_ref().ok_or_else(no_step)?.flush()?;
         }
-        let candidates = candidates(&reading.await?)?;
+        let mut candidates = candidates(&reading.await?)?;
+        candidates.truncate(wanted);
         let stepper = cache.stepper.as_mut().ok_or_else(no_step)?;
         stepper.chosen = candidates.first().map(|(id, _)| *id);
         Ok(candidates)
