@@ -122,6 +122,19 @@ fn note(fault: &Fault, error: Error) {
     fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
 }
 
+/// The first element of a tensor that has some, once it is computed.
+///
+/// # Errors
+/// `gpu-error` where it cannot be read back.
+pub(crate) async fn read_first(tensor: Tensor<2>) -> Result<f32> {
+    #[cfg(feature = "gpu")]
+    if !crate::kernels::on_cpu(&tensor.device()) {
+        return crate::kernels::wgsl::read_first(tensor).await;
+    }
+    let first = read(tensor.slice([0..1, 0..1])).await?;
+    first.first().copied().ok_or_else(|| Error::new(ErrorCode::Internal, "There is no first element."))
+}
+
 /// The elements of a tensor, row-major.
 ///
 /// # Errors

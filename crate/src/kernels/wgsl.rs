@@ -25,7 +25,7 @@ pub(crate) use self::{
     attention_step_f32::{AttentionStep, SPAN, WIDEST},
     embed_q::Embed,
     linear_step_q::{Heads, LinearStep, Then},
-    read::read_words,
+    read::{read_first, read_words},
     remember_f32::Remember,
     step_ops::StepOps,
     top_f32::NONE,

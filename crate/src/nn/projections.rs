@@ -79,22 +79,23 @@ impl Projections {
         cache: &'a mut KvCache,
         layer: usize,
     ) -> Result<(Tensor<2>, &'a CachedHeads)> {
-        let layers = match &self.map {
-            Map::Apart(layers) => layers,
+        match &self.map {
+            Map::Apart(layers) => {
+                let [query, key, value] = Linear::forward_each(layers.each_ref(), norm.forward(x));
+                let [query, key] = match &self.norms {
+                    Some([queries, keys]) => [queries.forward_heads(query), keys.forward_heads(key)],
+                    None => [query, key],
+                };
+                let query = rotation.apply(query, self.heads[0]);
+                let key = rotation.apply(key, self.heads[1]);
+                Ok((query, cache.append(layer, key, value)?))
+            }
             #[cfg(feature = "gpu")]
             Map::Stacked(stacked) => {
                 let cached = cache.own(layer)?;
-                return Ok((stacked.remember(self, norm, x, rotation, cached)?, cached));
+                Ok((stacked.remember(self, norm, x, rotation, cached)?, cached))
             }
-        };
-        let [query, key, value] = Linear::forward_each(layers.each_ref(), norm.forward(x));
-        let [query, key] = match &self.norms {
-            Some([queries, keys]) => [queries.forward_heads(query), keys.forward_heads(key)],
-            None => [query, key],
-        };
-        let query = rotation.apply(query, self.heads[0]);
-        let key = rotation.apply(key, self.heads[1]);
-        Ok((query, cache.append(layer, key, value)?))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading what a step found.
+//! Reading what the GPU found.
 
 use core::{future::Future, pin::Pin, task::Poll};
 use std::future::poll_fn;
@@ -30,6 +30,21 @@ pub(crate) async fn read_words(tensor: Tensor<1, Int>) -> Result<impl Future<Out
     })
 }
 
+/// The first element of `tensor`, which is copied alone and without a kernel.
+///
+/// # Errors
+/// `gpu-error` where it cannot be read.
+pub(crate) async fn read_first(tensor: Tensor<2>) -> Result<f32> {
+    let DispatchTensorKind::Cube(BackendTensor::Float(tensor)) = tensor.into_dispatch().kind else {
+        return Err(unreadable("It is on no GPU."));
+    };
+    let others = tensor.handle.size().saturating_sub(4);
+    let first = tensor.handle.offset_end(others);
+    let read = tensor.client.read_async(vec![first]).await.map_err(|e| unreadable(&e.to_string()))?;
+    let word = read.first().and_then(|bytes| bytes.first_chunk());
+    word.map(|word| f32::from_le_bytes(*word)).ok_or_else(|| unreadable("Nothing came."))
+}
+
 /// Has `future` begin its work, and gives what is left of it.
 async fn begin<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let mut future: Pin<Box<F>> = Box::pin(future);
@@ -47,5 +62,5 @@ async fn begin<F: Future>(future: F) -> impl Future<Output = F::Output> {
 }
 
 fn unreadable(report: &str) -> Error {
-    Error::new(ErrorCode::GpuError, "The result of a step could not be read back.").about(report)
+    Error::new(ErrorCode::GpuError, "A result could not be read back.").about(report)
 }

@@ -3,7 +3,7 @@
 use super::LanguageModel;
 use crate::{
     Error, ErrorCode, Result,
-    device::{DeviceKind, read},
+    device::{DeviceKind, read, read_first},
     generate::{Cache, Decoder, Vocabulary},
     models::llama::{KvCache, Logits, Pass},
     tokenizer::generative::{Detokenizer, TextTokenizer},
@@ -50,20 +50,27 @@ impl Decoder for LanguageModel {
     ) -> Result<Option<Vec<(u32, f32)>>> {
         let found = self.llama.next(id, cache, top, on).await?;
         self.device.check()?;
+        self.check_finite(found.iter().flatten().map(|(_, logit)| *logit))?;
         Ok(found)
     }
 
     async fn logits(&self, pass: Pass, wanted: bool) -> Result<Vec<f32>> {
         let output = self.llama.finish(pass, if wanted { Logits::Last } else { Logits::None })?;
         // One number is enough to wait for.
-        let output = if wanted { output } else { output.slice([0..1, 0..1]) };
-        let logits = read(output).await?;
+        let logits = if wanted { read(output).await? } else { vec![read_first(output).await?] };
         self.device.check()?;
-        // The CPU computes what the weights say. Another number than that is not the file's fault.
-        if self.device.kind() == DeviceKind::WebGpu && !logits.iter().all(|logit| logit.is_finite()) {
+        self.check_finite(logits.iter().copied())?;
+        Ok(logits)
+    }
+}
+
+impl LanguageModel {
+    /// The CPU computes what the weights say. Another number than that is not the file's fault.
+    fn check_finite(&self, mut logits: impl Iterator<Item = f32>) -> Result<()> {
+        if self.device.kind() == DeviceKind::WebGpu && !logits.all(f32::is_finite) {
             return Err(Error::new(ErrorCode::GpuError, "The GPU computed numbers that are not finite."));
         }
-        Ok(logits)
+        Ok(())
     }
 }
 

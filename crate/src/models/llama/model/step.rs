@@ -51,11 +51,12 @@ impl Llama {
     }
 
     /// Reads `id` after what is in `cache`, appends it, and gives the `top` most probable tokens after it, the most
-    /// probable first, with their logits; nothing where the model's device cannot. With `on` the GPU begins to read the first of these
-    /// before anybody has asked for it.
+    /// probable first, with their logits; nothing where the model's device cannot. Where the logit of any token is not
+    /// finite, one token, whose logit is NaN. With `on` the GPU begins to read the first of these before anybody has
+    /// asked for it.
     ///
     /// # Errors
-    /// Those of [`Llama::forward`]; `gpu-error` where the result cannot be read or a logit is not finite.
+    /// Those of [`Llama::forward`]; `gpu-error` where the result cannot be read.
     pub async fn next(
         &self,
         id: u32,
@@ -148,11 +149,11 @@ impl Llama {
     }
 }
 
-/// What a step found.
+/// What a step found; see [`Llama::next`].
 fn candidates(words: &[u32]) -> Result<Vec<Candidate>> {
     let (head, pairs) = words.split_at_checked(2).ok_or_else(no_step)?;
     if head[0] != 0 {
-        return Err(Error::new(ErrorCode::GpuError, "The GPU computed numbers that are not finite."));
+        return Ok(vec![(0, f32::NAN)]);
     }
     let pair = |pair: &[u32; 2]| (pair[0], f32::from_bits(pair[1]));
     Ok(pairs.as_chunks().0.iter().map(pair).filter(|(id, _)| *id != NONE).collect())
