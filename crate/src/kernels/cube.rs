@@ -75,7 +75,8 @@ impl PackedOps for CubeBackend {
         format: Format,
         width: usize,
     ) -> CubeTensor {
-        let rows = scales.meta.num_elements() / format.tile_scales(width) * TILE;
+        let words = format.tile_scales(width) * format.scale_bytes() / 4;
+        let rows = scales.meta.num_elements() / words * TILE;
         let ids = upload(ids, rows, &planes);
         rows_q::rows_q(ids, [planes, scales, groups], format, width)
     }

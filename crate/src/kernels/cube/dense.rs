@@ -19,7 +19,7 @@ pub(super) fn panel_words(width: Width) -> usize {
 
 /// An f16 as f32. Infinities and NaN, which no weight is, become large numbers.
 #[cube]
-fn half(bits: u32) -> f32 {
+pub(super) fn half(bits: u32) -> f32 {
     let magnitude = bits & 0x7fffu32;
     let mut value = f32::cast_from(magnitude) * comptime!(1.0 / (1u32 << 24) as f32);
     if magnitude >= 0x400u32 {

@@ -24,7 +24,7 @@ const UNITS: usize = 64;
 fn linear_q_kernel(
     x: &[Four<f32>],
     planes: &[u32],
-    scales: &[f32],
+    scales: &[u32],
     groups: &[u32],
     out: &mut [f32],
     rows: usize,

@@ -38,7 +38,7 @@ pub(super) enum Matrix {
     /// Of [`Stored::Panels`].
     Panels(Box<[u32]>),
     /// Of [`Stored::Quants`]: planes, scales and groups.
-    Quants(Box<[u32]>, Box<[f32]>, Box<[u32]>),
+    Quants(Box<[u32]>, Box<[u32]>, Box<[u32]>),
 }
 
 /// Rows in f32, `[rows, columns]` and contiguous.

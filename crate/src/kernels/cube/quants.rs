@@ -3,6 +3,7 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::prelude::*;
 
+use super::dense::half as from_half;
 use crate::kernels::linear_q::layout::Format;
 
 /// Four values of one row.
@@ -99,7 +100,7 @@ pub(super) struct Place {
 #[cube]
 pub(super) fn weights(
     planes: &[u32],
-    scales: &[f32],
+    scales: &[u32],
     groups: &[u32],
     place: &Place,
     #[comptime] half: usize,
@@ -116,7 +117,7 @@ pub(super) fn weights(
 /// The scale of inputs `16 · half ..+ 16` of a block (`which` 0), or what is added to them (1).
 #[cube]
 pub(super) fn factor(
-    scales: &[f32],
+    scales: &[u32],
     groups: &[u32],
     place: &Place,
     #[comptime] half: usize,
@@ -126,13 +127,15 @@ pub(super) fn factor(
     let lanes = comptime!(format.lanes());
     if comptime!(format.grouped) {
         // Rows are whole superblocks, so that they can be counted across tiles.
-        let scale = scales[place.block / 8 * lanes + comptime!(4 * which) + place.row];
+        let scale = f32::reinterpret(scales[place.block / 8 * lanes + comptime!(4 * which) + place.row]);
         let mut group = place.block;
         if comptime!(format.group == 16) {
             group = place.block * 2 + half;
         }
         scale * signed_byte(groups[group * comptime!(lanes / 4) + which], place.row)
     } else {
-        scales[place.block * lanes + comptime!(4 * which) + place.row]
+        // Two of four rows in a word.
+        let pair = scales[place.block * comptime!(lanes / 2) + comptime!(2 * which) + place.row / 2];
+        from_half((pair >> (16 * (place.row % 2) as u32)) & 0xffffu32)
     }
 }

@@ -17,7 +17,7 @@ const UNITS: usize = 64;
 fn rows_q_kernel(
     ids: &[u32],
     planes: &[u32],
-    scales: &[f32],
+    scales: &[u32],
     groups: &[u32],
     out: &mut [Four<f32>],
     blocks: usize,

@@ -61,7 +61,7 @@ pub(crate) trait PackedOps: Backend {
     fn linear_q(
         x: FloatTensor<Self>,
         planes: IntTensor<Self>,
-        scales: FloatTensor<Self>,
+        scales: IntTensor<Self>,
         groups: IntTensor<Self>,
         format: Format,
         out: usize,
@@ -71,7 +71,7 @@ pub(crate) trait PackedOps: Backend {
     fn linear_q_add(
         x: FloatTensor<Self>,
         planes: IntTensor<Self>,
-        scales: FloatTensor<Self>,
+        scales: IntTensor<Self>,
         groups: IntTensor<Self>,
         residual: FloatTensor<Self>,
         format: Format,
@@ -81,7 +81,7 @@ pub(crate) trait PackedOps: Backend {
     fn rows_q(
         ids: Vec<u32>,
         planes: IntTensor<Self>,
-        scales: FloatTensor<Self>,
+        scales: IntTensor<Self>,
         groups: IntTensor<Self>,
         format: Format,
         width: usize,

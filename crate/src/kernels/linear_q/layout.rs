@@ -18,7 +18,7 @@
 //! their factors, then those of the minimums. `groups` are then, per tile and group, four signed bytes of scales, then
 //! four of minimums.
 //!
-//! A GPU has the three apart. A CPU reads one stream faster than three, and has them together: a *record* is all that
+//! A GPU has the three apart, with scales like a record's. A CPU reads one stream faster than three, and has them together: a *record* is all that
 //! there is of two neighbouring tiles and of one block, or of 256 columns where groups have scales of their own. It has
 //! the planes of its blocks, of every plane first the first tile's; then the scales of the first tile and of the second;
 //! then the bytes of every group, those of the first tile first. Where there is an odd tile, its neighbour is zeros. A

@@ -11,7 +11,8 @@ use super::{flex::PackedOps, layout::Format, pack::Apart};
 #[derive(Clone, Debug)]
 pub(super) struct Quantised {
     pub(super) planes: Tensor<1, Int>,
-    pub(super) scales: Tensor<1>,
+    /// Words: of f32 where groups have scales of their own, otherwise of two f16, as the file has them.
+    pub(super) scales: Tensor<1, Int>,
     pub(super) groups: Tensor<1, Int>,
     pub(super) format: Format,
     pub(super) rows: usize,
@@ -23,8 +24,7 @@ impl Quantised {
             let shape = [words.len()];
             Tensor::from_data(TensorData::new(words, shape), (device, DType::I32))
         };
-        let shape = [parts.scales.len()];
-        let scales = Tensor::from_data(TensorData::new(parts.scales, shape), device);
+        let scales = words(scale_words(&parts.scales, format));
         Self { planes: words(parts.planes), scales, groups: words(parts.groups), format, rows }
     }
 
@@ -66,4 +66,14 @@ impl Quantised {
             width,
         ))
     }
+}
+
+/// The words of `scales`, as [`Quantised`] has them.
+pub(super) fn scale_words(scales: &[f32], format: Format) -> Vec<i32> {
+    if format.grouped {
+        return scales.iter().map(|scale| scale.to_bits().cast_signed()).collect();
+    }
+    let half = |scale: f32| u32::from(half::f16::from_f32(scale).to_bits());
+    let pair = |pair: &[f32; 2]| (half(pair[0]) | half(pair[1]) << 16).cast_signed();
+    scales.as_chunks().0.iter().map(pair).collect()
 }

@@ -14,8 +14,9 @@ const ONE_PLACE_BITS: &str = "0x4b000000u";
 pub(super) fn buffers(format: Format, binding: usize, read: &str) -> (String, usize) {
     let mut text = format!(
         "@group(0) @binding({binding}) var<storage, {read}> planes: array<vec4<u32>>;
-@group(0) @binding({}) var<storage, {read}> scales: array<vec4<f32>>;\n",
-        binding + 1
+@group(0) @binding({}) var<storage, {read}> scales: array<{}>;\n",
+        binding + 1,
+        if format.grouped { "vec4<f32>" } else { "vec2<u32>" }
     );
     if format.grouped {
         text += &format!("@group(0) @binding({}) var<storage, {read}> groups: array<u32>;\n", binding + 2);
@@ -67,7 +68,8 @@ fn factors(format: Format) -> String {
     if !format.grouped {
         return format!(
             "fn factors(place: u32, which: u32) -> Pair {{
-  let factor = scales[place * {lanes}u + which];
+  let halves = scales[place * {lanes}u + which];
+  let factor = vec4<f32>(unpack2x16float(halves.x), unpack2x16float(halves.y));
   return Pair(factor, factor);
 }}"
         );

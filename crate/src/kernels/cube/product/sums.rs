@@ -27,7 +27,7 @@ pub(super) fn zeros(#[comptime] count: usize) -> Sums {
 pub(super) fn multiply(x: &Staged, weight: &Staged, sums: &Sums, #[comptime] tile: Tile) {
     let (row, output) = (UNIT_POS as usize / tile.across, UNIT_POS as usize % tile.across);
     let apart = comptime!(4 * tile.halves * tile.across);
-    #[unroll(tile.each == 4)]
+    #[unroll(false)]
     for quad in 0..comptime!(4 * tile.halves) {
         let (x_at, w_at) = (place(row, quad, tile), place(output, quad, tile));
         let mut a = Sequence::<Four<f32>>::new();

@@ -3,7 +3,10 @@
 use burn::tensor::{DType, Int};
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 
-use super::{super::dense::Width, *};
+use super::{
+    super::{dense::Width, quantised::scale_words},
+    *,
+};
 use crate::kernels::{
     cpu::gemm_f32::{PANEL, panels_len},
     cube::{
@@ -86,8 +89,7 @@ fn weight_on_gpu(stored: &Stored, gpu: &Device) -> Weight {
     if let Some(blocks) = BlockFormat::of(stored.dtype) {
         let mut packer = Packer::in_order(blocks, columns, Order::Quarters).unwrap();
         let apart = packer.pack_apart(&mut stored.rows(), out).unwrap();
-        let scales = TensorData::new(apart.scales.clone(), [apart.scales.len()]);
-        let scales = on_gpu(Tensor::<1>::from_data(scales, &Device::flex()), gpu);
+        let scales = words(scale_words(&apart.scales, Format::of(&blocks)), gpu);
         let parts = [words(apart.planes, gpu), scales, words(apart.groups, gpu)];
         return Weight::Quants(parts, Format::of(&blocks));
     }
