@@ -11,6 +11,8 @@ const UNITS: usize = 128;
 pub(crate) const SPAN: usize = 4 * UNITS;
 /// Widest head, of which a thread has a vector of four elements.
 pub(crate) const WIDEST: usize = 4 * UNITS;
+/// Vectors that a thread loads before it waits for them.
+const TOGETHER: usize = 4;
 /// Less than any score.
 const LOWEST: &str = "-1e30f";
 
@@ -77,6 +79,7 @@ impl Program for Span {
     fn text(&self) -> String {
         let AttentionStep { group, width, scale, cap, .. } = &self.0;
         let vectors = width / 4;
+        let together = if vectors.is_multiple_of(TOGETHER) { TOGETHER } else { 1 };
         let (memory, add_up) = add_up(&[("total", "f32")], UNITS, false);
         let capped = cap.map_or(String::new(), |cap| {
             let cap = f32::from_bits(cap);
@@ -110,11 +113,9 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
     let seen = position < last;
     var score: array<f32, {group}>;
     if seen {{
-      for (var i = 0u; i < VECTORS; i++) {{
-        let key = keys[(cached + position) * VECTORS + i];
-        for (var g = 0u; g < GROUP; g++) {{
-          score[g] += dot(key, query[(head * GROUP + g) * VECTORS + i]);
-        }}
+      for (var i = 0u; i < VECTORS; i += {together}u) {{
+{load_keys}        for (var g = 0u; g < GROUP; g++) {{
+{score}        }}
       }}
     }}
     for (var g = 0u; g < GROUP; g++) {{
@@ -141,9 +142,9 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
     }}
     workgroupBarrier();
     if slice < SLICES {{
-      for (var p = first + slice; p < last; p += SLICES) {{
-        let value = values[(cached + p) * VECTORS + vector];
-        for (var g = 0u; g < GROUP; g++) {{ sum[g] += weights[g * UNITS + p - first] * value; }}
+      for (var p = first + slice; p < last; p += {TOGETHER}u * SLICES) {{
+{load_values}        for (var g = 0u; g < GROUP; g++) {{
+{add}        }}
       }}
     }}
     workgroupBarrier();
@@ -159,12 +160,35 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
   }}
 }}\n",
             slices = UNITS / vectors,
+            load_keys = each(together, &|i| {
+                format!("        let key{i} = keys[(cached + position) * VECTORS + i + {i}u];\n")
+            }),
+            score = each(together, &|i| {
+                format!(
+                    "          score[g] += dot(key{i}, query[(head * GROUP + g) * VECTORS + i + {i}u]);\n"
+                )
+            }),
+            // Behind the last position, the last one's values count for nothing.
+            load_values = each(TOGETHER, &|i| {
+                format!(
+                    "        let p{i} = p + {i}u * SLICES;
+        let value{i} = values[(cached + min(p{i}, last - 1u)) * VECTORS + vector] * f32(p{i} < last);\n"
+                )
+            }),
+            add = each(TOGETHER, &|i| {
+                format!("          sum[g] += weights[g * UNITS + min(p{i}, last - 1u) - first] * value{i};\n")
+            }),
             scores = group * UNITS,
             start = self.0.start(),
             scale = f32::from_bits(*scale),
             epilogue = self.epilogue(),
         )
     }
+}
+
+/// A statement for each of the first `count` numbers.
+fn each(count: usize, statement: &dyn Fn(usize) -> String) -> String {
+    (0..count).map(statement).collect()
 }
 
 /// Adds up the spans: a thread writes one vector of one query head.
