@@ -151,8 +151,7 @@ impl CachedHeads {
     /// begin at `angles`.
     #[cfg(feature = "gpu")]
     pub(crate) fn heads(&self, query: usize, pairs: super::rope_f32::Pairs, angles: usize) -> Heads {
-        let Layout { capacity, width } = self.layout;
-        Heads { query, cached: self.heads, width, pairs, angles, capacity }
+        Heads { query, cached: self.heads, width: self.layout.width, pairs, angles }
     }
 
     /// Writes `key, value: [tokens, heads · width]` from `position` on. Nothing is copied unless a clone is alive.
@@ -222,12 +221,11 @@ fn attention_step(
     step: &Tensor<1, burn::tensor::Int>,
     rules: Scores,
 ) -> Tensor<2> {
-    let Layout { capacity, width } = cache.layout;
+    let width = cache.layout.width;
     let how = AttentionStep {
         heads: cache.heads,
         group: query.dims()[1] / (cache.heads * width),
         width,
-        capacity,
         window: rules.window,
         scale: rules.scale.to_bits(),
         cap: rules.cap.map(f32::to_bits),

@@ -147,7 +147,7 @@ impl KvCache {
         }
         let step = self.step.take().filter(|step| step.positions() >= capacity);
         let mut step = step.unwrap_or_else(|| Step::new(ropes, capacity, &self.device));
-        step.begin(token, len);
+        step.begin(token, len, capacity);
         Some(self.step.insert(step))
     }
 

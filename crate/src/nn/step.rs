@@ -38,9 +38,10 @@ impl Step {
         self.angles.dims()[0]
     }
 
-    /// Sets the token and its position.
-    pub(crate) fn begin(&mut self, token: u32, position: usize) {
-        let words = ints(vec![token.cast_signed(), position as i32], &self.words.device());
+    /// Sets the token, its position and how many the cache has room for.
+    pub(crate) fn begin(&mut self, token: u32, position: usize, capacity: usize) {
+        let words = vec![token.cast_signed(), position as i32, capacity as i32];
+        let words = ints(words, &self.words.device());
         let (angles, step) = (self.angles.clone(), self.words.clone());
         let step = Dispatch::begin_step(words.into_dispatch(), angles.into_dispatch(), step.into_dispatch());
         self.words = Tensor::from_dispatch(step);

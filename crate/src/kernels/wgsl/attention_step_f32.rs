@@ -15,8 +15,6 @@ pub(crate) struct AttentionStep {
     pub(crate) group: usize,
     /// Elements of a head, a multiple of four.
     pub(crate) width: usize,
-    /// Positions of the cache.
-    pub(crate) capacity: usize,
     /// Positions that are seen, if not all.
     pub(crate) window: Option<usize>,
     /// The bits of what scores are multiplied by, and of their cap.
@@ -25,11 +23,6 @@ pub(crate) struct AttentionStep {
 }
 
 impl AttentionStep {
-    /// Spans of the cache.
-    pub(super) fn spans(&self) -> usize {
-        self.capacity.div_ceil(SPAN)
-    }
-
     /// Elements of what one workgroup hands on: for each query head the sum of values, the highest score and the sum of
     /// weights.
     pub(super) fn part(&self) -> usize {
@@ -56,7 +49,7 @@ impl Program for Span {
     }
 
     fn text(&self) -> String {
-        let AttentionStep { heads: _, group, width, capacity, scale, cap, .. } = &self.0;
+        let AttentionStep { heads: _, group, width, scale, cap, .. } = &self.0;
         let vectors = width / 4;
         // A thread adds up one vector of the values of every so many positions.
         let slices = (SPAN / vectors).max(1);
@@ -81,7 +74,7 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
   let end = step[1] + 1u;
 {start}  let first = max(at.x * SPAN, start);
   let last = min(at.x * SPAN + SPAN, end);
-  let cached = head * {capacity}u;
+  let cached = head * step[2];
   let position = at.x * SPAN + unit;
   let seen = position >= first && position < last;
   var score: array<f32, {group}>;

@@ -48,8 +48,6 @@ pub(crate) struct Heads {
     pub(crate) pairs: Pairs,
     /// Where their angles begin in the buffer of the step.
     pub(crate) angles: usize,
-    /// Positions of the cache.
-    pub(crate) capacity: usize,
 }
 
 impl LinearStep {
@@ -144,7 +142,7 @@ impl LinearStep {
 }
 
 fn remember(heads: &Heads) -> String {
-    let Heads { query, cached, width, angles, capacity, .. } = heads;
+    let Heads { query, cached, width, angles, .. } = heads;
     let (half, cos) = (width / 2, step::ANGLES + angles);
     let sin = cos + half;
     let angle = |name: &str, from: usize, at: &str| {
@@ -189,7 +187,7 @@ fn remember(heads: &Heads) -> String {
             })
             .collect::<String>()
     };
-    let kept = |first: usize| format!("((head - {first}u) * {capacity}u + step[1]) * {width}u");
+    let kept = |first: usize| format!("((head - {first}u) * step[2] + step[1]) * {width}u");
     format!(
         "    if head < {turning}u {{\n{turn}    }}
     if head < {query}u {{\n{queries}    }} else if head < {turning}u {{\n{keys}    }} else {{\n{values}    }}\n",

@@ -31,7 +31,7 @@ impl Program for Remember {
     }
 
     fn text(&self) -> String {
-        let Heads { query, cached, width, pairs, angles, capacity } = &self.heads;
+        let Heads { query, cached, width, pairs, angles } = &self.heads;
         let (threads, half, all) = (self.threads(), width / 2, self.heads() * width);
         let (memory, sum) = add_up(&[("square", "f32")], threads, false);
         // The two elements of a pair.
@@ -78,10 +78,10 @@ impl Program for Remember {
     if head < {query}u {{
       let to = (token * {query}u + head) * {width}u;\n      query[to + i] = a;\n      query[to + j] = b;
     }} else if head < {turning}u {{
-      let to = ((head - {query}u) * {capacity}u + step[1] + token) * {width}u;
+      let to = ((head - {query}u) * step[2] + step[1] + token) * {width}u;
       keys[to + i] = a;\n      keys[to + j] = b;
     }} else {{
-      let to = ((head - {turning}u) * {capacity}u + step[1] + token) * {width}u;
+      let to = ((head - {turning}u) * step[2] + step[1] + token) * {width}u;
       values[to + i] = a;\n      values[to + j] = b;
     }}\n",
             turning = query + cached,

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | 0 | the token that is read |
 //! | 1 | its position |
+//! | 2 | positions of the cache, of which a head has as many rows |
 //! | 4 … | as f32, how far it turns: the cosines of its pairs and then their sines, for each kind of layer |
 //!
 //! Reading the embedding of the token writes the angles; choosing the next token writes the first two.
@@ -20,7 +21,7 @@ pub(super) fn write_angles(count: usize) -> String {
     )
 }
 
-/// Sets the token and the position of a step, and its angles.
+/// Sets the token, the position and the cache's size of a step, and its angles.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Begin {
     /// Angles of a position.
@@ -39,7 +40,7 @@ impl Program for Begin {
 @group(0) @binding(2) var<storage, read_write> step: array<u32>;
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) unit: u32) {{
-  if unit == 0u {{\n    step[0] = words[0];\n    step[1] = words[1];\n  }}
+  if unit == 0u {{\n    step[0] = words[0];\n    step[1] = words[1];\n    step[2] = words[2];\n  }}
   storageBarrier();
   {}
 }}\n",

@@ -12,7 +12,7 @@ use burn_cubecl::{
 };
 
 use super::{
-    attention_step_f32::{AttentionStep, Join, Span},
+    attention_step_f32::{AttentionStep, Join, SPAN, Span},
     embed_q::Embed,
     gated_f32::GateRows,
     linear_step_q::{LinearStep, Then},
@@ -83,7 +83,7 @@ pub(crate) trait StepOps: Backend {
         how: Remember,
     ) -> FloatTensor<Self>;
 
-    /// The step, set to `words`, its token and its position, with that row of `angles`.
+    /// The step, set to `words`, its token, its position and the cache's size, with the position's row of `angles`.
     fn begin_step(
         words: IntTensor<Self>,
         angles: FloatTensor<Self>,
@@ -93,7 +93,7 @@ pub(crate) trait StepOps: Backend {
     /// `both: [rows, 2 · width]`, the gate first → `[rows, width]`.
     fn gate_rows(both: FloatTensor<Self>, by: Gate) -> FloatTensor<Self>;
 
-    /// What the step's queries see, of the shape of `query`.
+    /// What the step's queries see, of the shape of `query`. `keys` and `values` are `[heads, positions, width]`.
     fn attention_step(
         query: FloatTensor<Self>,
         keys: FloatTensor<Self>,
@@ -235,9 +235,10 @@ impl StepOps for CubeBackend {
         step: CubeTensor,
         how: AttentionStep,
     ) -> CubeTensor {
-        let parts = empty(&query, how.spans() * how.heads * how.part(), DType::F32);
+        let spans = keys.meta.shape()[1].div_ceil(SPAN);
+        let parts = empty(&query, spans * how.heads * how.part(), DType::F32);
         let bound = [Read(&query), Read(&keys), Read(&values), Read(&step), Written(&parts)];
-        launch(Span(how.clone()), [how.spans(), how.heads, 1], &bound);
+        launch(Span(how.clone()), [spans, how.heads, 1], &bound);
         let out = empty(&query, how.heads * how.group * how.width, DType::F32);
         let join = Join(how);
         launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
