@@ -1,19 +1,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { LanguageModel } from "../../web/src/index.js";
+import type { LanguageModel, LanguageModelMessage, ModelManifest } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
-import { tinyChats, tinyLlama } from "./harness/chats.js";
-import { hasChromium } from "./harness/chromium.js";
+import { type GoldenChat, tinyChats, tinyLlama } from "./harness/chats.js";
+import { hasChromium, workersLeft } from "./harness/chromium.js";
+import { NO_SUBGROUPS } from "./harness/faults.js";
 import { COUNTED_GPU, gpuCounts } from "./harness/gpu-counts.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
 import { useChromium } from "./harness/use-chromium.js";
 
-/** What a test leaves in the page. */
-interface Held {
-  session: LanguageModel;
-}
+/** Blocks of the tiny Llama. */
+const LAYERS = 2;
 
 /** Every type of weights and every kind of layer that the kernels know. */
 const FILES = [
@@ -30,30 +29,17 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
 
   beforeEach(() => site.server.setPrelude(COUNTED_GPU));
 
-  it("gives the tokens that the CPU gives, with 4-bit weights", async () => {
+  it.each([
+    ["with subgroups, where the adapter has them", ""],
+    ["without subgroups", NO_SUBGROUPS],
+  ])("gives the tokens of the reference with 4-bit weights, %s", async (_, less) => {
+    site.server.setPrelude(less + COUNTED_GPU);
     const chats = tinyChats("model-q4_1.gguf");
     const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q4_1.gguf") });
-    const found = await site.opened.page.evaluate(
-      async ([model, chats]) => {
-        const answers: Record<string, string[]> = {};
-        for (const device of ["webgpu", "cpu"] as const) {
-          const options = { model, device, temperature: 0, maxTokens: chats[0]?.tokens };
-          const base = await inglenook.LanguageModel.create(options);
-          const answered: string[] = [];
-          answers[base.device] = answered;
-          for (const { messages } of chats) {
-            const session = await base.clone();
-            answered.push(await session.prompt(messages));
-            session.destroy();
-          }
-          base.destroy();
-        }
-        return answers;
-      },
-      [model, chats] as const,
-    );
-    const expected = chats.map(({ answer }) => answer);
-    expect(found).toEqual({ webgpu: expected, cpu: expected });
+    const answers = await answersOnGpu(model, chats);
+    expect(answers).toEqual(chats.map(({ answer }) => answer));
+    const counts = await gpuCounts(site.opened.page);
+    expect(counts.subgroupShaders > 0).toBe(less === "" && (await hasSubgroups()));
   });
 
   it.each(FILES)("passes the self-test with %s, and answers", async (path) => {
@@ -70,22 +56,88 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
     expect(found.metrics?.generatedTokens).toBeGreaterThan(0);
   });
 
+  it.each(["model-q8_0.gguf", "model-q4_1.gguf"] as const)(
+    "answers with %s in few commands",
+    async (name) => {
+      const model = hostModel(site.server, { "model.gguf": tinyLlama(name) });
+      const messages = tinyChats(name)[0]?.messages ?? [];
+      const [few, more] = [await answered(model, messages, 4), await answered(model, messages, 14)];
+      // All else is the same, so that what differs belongs to ten tokens.
+      expect([few.tokens, more.tokens]).toEqual([4, 14]);
+      const dispatches = (more.counts.dispatches - few.counts.dispatches) / 10;
+      expect(dispatches).toBeGreaterThan(0);
+      expect(dispatches).toBeLessThanOrEqual(6 * LAYERS + 6);
+      expect(more.counts.bindGroups).toBe(few.counts.bindGroups);
+      expect(more.counts.pipelines).toBe(few.counts.pipelines);
+      console.log(`GPU calls: ${JSON.stringify({ few, more })}`);
+    },
+  );
+
   it("compiles nothing more for other lengths", async () => {
     const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
-    const prompt = (text: string) =>
-      site.opened.page.evaluate((text) => (globalThis as unknown as Held).session.prompt(text), text);
-    await site.opened.page.evaluate(async (model) => {
-      const session = await inglenook.LanguageModel.create({ model, temperature: 0, maxTokens: 8 });
-      Object.assign(globalThis, { session });
-    }, model);
+    const prompt = (text: string) => held((session, text) => session.prompt(text), text);
+    await open(model, 8);
     await prompt("blue to");
     const first = await gpuCounts(site.opened.page);
-    await prompt("the cat tells the story of the king who was blue to the end of a very long day, and so on");
+    const text = "the cat tells the story of the king who was blue to the end of a very long day, and so on";
+    await prompt(text);
     await prompt("me");
     const second = await gpuCounts(site.opened.page);
+    // Now the cache grows.
+    await prompt(Array(30).fill(text).join(" "));
+    const third = await gpuCounts(site.opened.page);
     expect(first.pipelines).toBeGreaterThan(0);
-    expect(second.pipelines).toBe(first.pipelines);
+    expect([second.pipelines, third.pipelines]).toEqual([first.pipelines, first.pipelines]);
     expect(second.dispatches).toBeGreaterThan(first.dispatches);
-    console.log(`GPU calls: ${JSON.stringify({ first, second })}`);
+    console.log(`GPU calls: ${JSON.stringify({ first, second, third })}`);
   });
+
+  /** Has the page hold a session. */
+  async function open(model: ModelManifest, maxTokens: number | undefined) {
+    await site.opened.page.evaluate(
+      async ([model, maxTokens]) => {
+        const options = { model, device: "webgpu", temperature: 0, maxTokens } as const;
+        Object.assign(globalThis, { session: await inglenook.LanguageModel.create(options) });
+      },
+      [model, maxTokens] as const,
+    );
+  }
+
+  /** What `act` gives, in the page, for the session. */
+  function held<A, R>(act: (session: LanguageModel, argument: A) => R | Promise<R>, argument: A): Promise<R> {
+    const text = `(${act})(session, ${JSON.stringify(argument)})`;
+    return site.opened.page.evaluate(text);
+  }
+
+  /** What a new worker asks of the GPU until it has answered with so many tokens. */
+  async function answered(model: ModelManifest, messages: LanguageModelMessage[], maxTokens: number) {
+    await open(model, maxTokens);
+    await held((session, messages) => session.prompt(messages), messages);
+    const counts = await gpuCounts(site.opened.page);
+    const tokens = await held((session) => session.metrics?.generatedTokens, null);
+    await held((session) => session.destroy(), null);
+    expect(await workersLeft(site.opened.page)).toBe(0);
+    return { counts, tokens };
+  }
+
+  /** What a model that computes on WebGPU says in each of the chats. */
+  async function answersOnGpu(model: ModelManifest, chats: GoldenChat[]) {
+    await open(model, chats[0]?.tokens);
+    return held(async (session, chats) => {
+      const answers: string[] = [];
+      for (const { messages } of chats) {
+        const clone = await session.clone();
+        answers.push(await clone.prompt(messages));
+        clone.destroy();
+      }
+      return answers;
+    }, chats);
+  }
+
+  function hasSubgroups(): Promise<boolean> {
+    return site.opened.page.evaluate(async () => {
+      const adapter = await navigator.gpu.requestAdapter();
+      return adapter?.features.has("subgroups") ?? false;
+    });
+  }
 });

@@ -21,6 +21,15 @@ export const DEVICE_REFUSED = `GPUAdapter.prototype.requestDevice = async () => 
 export const limited = (name: string, value: number) =>
   `Object.defineProperty(GPUSupportedLimits.prototype, "${name}", { get: () => ${value} });`;
 
+/** No adapter has subgroups. */
+export const NO_SUBGROUPS = `{
+  const { get } = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, "features");
+  const others = function () {
+    return new Set([...get.call(this)].filter((feature) => feature !== "subgroups"));
+  };
+  Object.defineProperty(GPUAdapter.prototype, "features", { get: others });
+}`;
+
 /** The GPU accepts work and does none of it: every buffer keeps what it held. */
 export const IDLE_GPU = `for (const name of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"]) {
   GPUComputePassEncoder.prototype[name] = () => {};

@@ -3,6 +3,9 @@ import type { Page } from "playwright-core";
 /** What the package's workers have asked of the GPU since they began. */
 export interface GpuCounts {
   pipelines: number;
+  /** Shaders that use subgroups. */
+  subgroupShaders: number;
+  bindGroups: number;
   dispatches: number;
   submissions: number;
 }
@@ -11,16 +14,19 @@ const CHANNEL = "gpu-counts";
 
 /** Runs in the worker before its own code: counts calls, and tells the counts on request. */
 export const COUNTED_GPU = `{
-  const counts = { pipelines: 0, dispatches: 0, submissions: 0 };
-  const count = (prototype, method, name) => {
+  const counts = { pipelines: 0, subgroupShaders: 0, bindGroups: 0, dispatches: 0, submissions: 0 };
+  const count = (prototype, method, name, applies = () => true) => {
     const call = prototype[method];
     prototype[method] = function (...options) {
-      counts[name]++;
+      if (applies(...options)) counts[name]++;
       return call.apply(this, options);
     };
   };
   count(GPUDevice.prototype, "createComputePipeline", "pipelines");
   count(GPUDevice.prototype, "createComputePipelineAsync", "pipelines");
+  const usesSubgroups = ({ code }) => code.includes("enable subgroups");
+  count(GPUDevice.prototype, "createShaderModule", "subgroupShaders", usesSubgroups);
+  count(GPUDevice.prototype, "createBindGroup", "bindGroups");
   count(GPUComputePassEncoder.prototype, "dispatchWorkgroups", "dispatches");
   count(GPUQueue.prototype, "submit", "submissions");
   const channel = new BroadcastChannel("${CHANNEL}");

@@ -38,7 +38,7 @@ pub(crate) async fn read_first(tensor: Tensor<2>) -> Result<f32> {
     let DispatchTensorKind::Cube(BackendTensor::Float(tensor)) = tensor.into_dispatch().kind else {
         return Err(unreadable("It is on no GPU."));
     };
-    let others = tensor.handle.size().saturating_sub(4);
+    let others = tensor.handle.size_in_used().saturating_sub(4);
     let first = tensor.handle.offset_end(others);
     let read = tensor.client.read_async(vec![first]).await.map_err(|e| unreadable(&e.to_string()))?;
     let word = read.first().and_then(|bytes| bytes.first_chunk());
