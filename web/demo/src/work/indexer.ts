@@ -152,10 +152,8 @@ export class Indexer extends EventTarget {
     return items;
   }
 
-  /** Powers of two, because a GPU prepares anew for every shape of work. */
   #resize(count: number, elapsed: number): void {
-    const ideal = (count * BATCH_MS) / Math.max(1, elapsed);
-    const size = 2 ** Math.floor(Math.log2(Math.max(1, ideal)));
+    const size = Math.max(1, Math.floor((count * BATCH_MS) / Math.max(1, elapsed)));
     this.#batch = Math.min(LARGEST_BATCH, size, this.#batch * 2);
   }
 
