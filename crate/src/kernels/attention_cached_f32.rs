@@ -10,7 +10,7 @@ use burn::{
 };
 
 #[cfg(feature = "gpu")]
-use super::wgsl::{AttentionStep, Heads, Remember, SPAN as STEP_SPAN, StepOps, WIDEST};
+use super::wgsl::{AttentionStep, Heads, Remember, StepOps, WIDEST};
 use super::{
     cpu::{
         attention_cached_f32::{Layout, SPAN},
@@ -225,12 +225,11 @@ fn attention_step(
     step: &Tensor<1, burn::tensor::Int>,
     rules: Scores,
 ) -> Tensor<2> {
-    let Layout { capacity, width } = cache.layout;
+    let width = cache.layout.width;
     let how = AttentionStep {
         heads: cache.heads,
         group: query.dims()[1] / (cache.heads * width),
         width,
-        several: capacity > STEP_SPAN,
         window: rules.window,
         scale: rules.scale.to_bits(),
         cap: rules.cap.map(f32::to_bits),

@@ -22,7 +22,7 @@ mod top_f32;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use self::{
-    attention_step_f32::{AttentionStep, SPAN, WIDEST},
+    attention_step_f32::{AttentionStep, WIDEST},
     embed_q::Embed,
     linear_step_q::{Heads, LinearStep, Then},
     read::{read_first, read_words},

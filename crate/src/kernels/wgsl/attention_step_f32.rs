@@ -7,8 +7,8 @@ use super::{
 
 /// Threads of a workgroup, and positions that it looks at together.
 const UNITS: usize = 128;
-/// Positions of a workgroup.
-pub(crate) const SPAN: usize = 4 * UNITS;
+/// Positions of a workgroup. With more, one after the other, a workgroup takes longer than [`Join`] does.
+pub(super) const SPAN: usize = UNITS;
 /// Widest head, of which a thread has a vector of four elements.
 pub(crate) const WIDEST: usize = 4 * UNITS;
 /// Vectors that a thread loads before it waits for them.
@@ -24,8 +24,6 @@ pub(crate) struct AttentionStep {
     pub(crate) group: usize,
     /// Elements of a head, a multiple of four.
     pub(crate) width: usize,
-    /// Whether the cache has more positions than a workgroup looks at.
-    pub(crate) several: bool,
     /// Positions that are seen, if not all.
     pub(crate) window: Option<usize>,
     /// The bits of what scores are multiplied by, and of their cap.
@@ -50,26 +48,10 @@ impl AttentionStep {
 }
 
 /// A span of positions for all query heads of one key-value head, [`UNITS`] at a time: a softmax that is rescaled as it
-/// goes (Dao et al., arXiv:2205.14135). Where the cache has one span, its result is the attention; where it has more,
-/// [`Join`] follows, and spans in which nothing is seen are left out.
+/// goes (Dao et al., arXiv:2205.14135). [`Join`] follows,
+/// which leaves out spans in which nothing is seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Span(pub(super) AttentionStep);
-
-impl Span {
-    /// What the first threads do with the sums, the highest score and the total of weights of a query head `g`.
-    fn epilogue(&self) -> String {
-        let AttentionStep { heads, .. } = &self.0;
-        if !self.0.several {
-            return "        parts[(head * GROUP + g) * VECTORS + unit] = all / total_of[0];\n".to_owned();
-        }
-        format!(
-            "        let part = (at.x * {heads}u + head) * {}u + g * (VECTORS + 1u);
-        parts[part + unit] = all;
-        if unit == 0u {{ parts[part + VECTORS] = vec4<f32>(top[g], total_of[0], 0.0f, 0.0f); }}\n",
-            self.0.part() / 4
-        )
-    }
-}
 
 impl Program for Span {
     fn threads(&self) -> usize {
@@ -155,7 +137,10 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
 {add_up}    if unit < VECTORS {{
       var all = sum[g];
       for (var s = 1u; s < SLICES; s++) {{ all += sums[s * VECTORS + unit]; }}
-{epilogue}    }}
+      let part = (at.x * {heads}u + head) * {part}u + g * (VECTORS + 1u);
+      parts[part + unit] = all;
+      if unit == 0u {{ parts[part + VECTORS] = vec4<f32>(top[g], total_of[0], 0.0f, 0.0f); }}
+    }}
     workgroupBarrier();
   }}
 }}\n",
@@ -181,7 +166,8 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
             scores = group * UNITS,
             start = self.0.start(),
             scale = f32::from_bits(*scale),
-            epilogue = self.epilogue(),
+            heads = self.0.heads,
+            part = self.0.part() / 4,
         )
     }
 }

@@ -198,13 +198,59 @@ fn remember(heads: &Heads) -> String {
     )
 }
 
+/// How the quarters of blocks of a row are divided among threads.
+struct Division {
+    /// Quarters of blocks.
+    items: usize,
+    threads: usize,
+    /// Quarters that a thread has at a time: it loads all of them before it waits for any.
+    together: usize,
+}
+
+impl Division {
+    /// The one that leaves the fewest threads without work, with as many threads as that allows.
+    fn of(items: usize) -> Self {
+        let divisions =
+            [128, 64, 32].into_iter().flat_map(|threads| (1..=4).rev().map(move |n| (threads, n)));
+        let slots = |(threads, together): &(usize, usize)| items.next_multiple_of(threads * together);
+        let (threads, together) = divisions.min_by_key(slots).unwrap_or((32, 1));
+        Self { items, threads, together }
+    }
+
+    /// `body` for each of the quarters that a thread has at a time, with its `block`, its `quarter` and its activations,
+    /// `low` and `high`; behind the last quarter they are zero.
+    fn body(&self, body: &str) -> String {
+        let Self { items, threads, together } = self;
+        let whole = items.is_multiple_of(threads * together);
+        let one = |i: usize| {
+            let item = format!("first + {}u", i * threads);
+            let (item, cut) = match whole {
+                true => (item, String::new()),
+                false => (
+                    format!("min({item}, {}u)", items - 1),
+                    format!(
+                        "      let inside = f32({item} < {items}u);\n      low *= inside;\n      high *= inside;\n"
+                    ),
+                ),
+            };
+            format!(
+                "    {{\n      let item = {item};\n      let block = item / 4u;\n      let quarter = item % 4u;
+      var low = x[block * 8u + quarter];\n      var high = x[block * 8u + quarter + 4u];
+{cut}{body}    }}\n"
+            )
+        };
+        (0..*together).map(one).collect()
+    }
+}
+
 impl Program for LinearStep {
     fn threads(&self) -> usize {
-        (self.columns / 16).next_power_of_two().clamp(32, 128)
+        Division::of(self.columns / 8).threads
     }
 
     fn text(&self) -> String {
-        let (threads, two) = (self.threads(), self.workgroups() < self.tiles());
+        let (division, two) = (Division::of(self.columns / 8), self.workgroups() < self.tiles());
+        let threads = division.threads;
         let mut sums = vec![("sum0", "vec4<f32>")];
         if two {
             sums.push(("sum1", "vec4<f32>"));
@@ -214,8 +260,8 @@ impl Program for LinearStep {
         }
         let (memory, add_up) = add_up(&sums, threads, self.subgroups);
         let norm = if self.norm.is_some() {
-            "    square += dot(low, low) + dot(high, high);
-    low *= constants[block * 8u + quarter];\n    high *= constants[block * 8u + quarter + 4u];\n"
+            "      square += dot(low, low) + dot(high, high);
+      low *= constants[block * 8u + quarter];\n      high *= constants[block * 8u + quarter + 4u];\n"
         } else {
             ""
         };
@@ -244,11 +290,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) count:
   let wanted = group.y * count.x + group.x;
   // A workgroup too many repeats the last one, and writes nothing: every thread has to reach the barriers.
   let place = min(wanted, {last}u);
-{places}{declared}  for (var item = unit; item < BLOCKS * 4u; item += {threads}u) {{
-    let block = item / 4u;\n    let quarter = item % 4u;
-    var low = x[block * 8u + quarter];\n    var high = x[block * 8u + quarter + 4u];
-{norm}    let input = prepare(low, high);
-{multiply}  }}
+{places}{declared}  for (var first = unit; first < {items}u; first += {stride}u) {{
+{loop_body}  }}
 {add_up}  if unit == 0u && wanted == place {{
 {scale}{bias}{epilogue}  }}
 }}\n",
@@ -260,8 +303,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) count:
             last = self.workgroups() - 1,
             places = self.places(),
             declared = sums.iter().map(|(name, of)| format!("  var {name} = {of}();\n")).collect::<String>(),
-            multiply =
-                each(&|tile| format!("    sum{tile} += products(tile{tile}, block, quarter, input);\n")),
+            items = division.items,
+            stride = division.threads * division.together,
+            loop_body = division.body(&format!(
+                "{norm}      let input = prepare(low, high);\n{}",
+                each(&|tile| format!("      sum{tile} += products(tile{tile}, block, quarter, input);\n"))
+            )),
             epilogue = self.epilogue(),
         )
     }

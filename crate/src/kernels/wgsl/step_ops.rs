@@ -238,14 +238,11 @@ impl StepOps for CubeBackend {
         // Keys are `[heads, positions, width]`.
         let spans = keys.meta.shape()[1].div_ceil(SPAN);
         let out = empty(&query, how.heads * how.group * how.width, DType::F32);
-        let parts =
-            if how.several { empty(&query, spans * how.heads * how.part(), DType::F32) } else { out.clone() };
+        let parts = empty(&query, spans * how.heads * how.part(), DType::F32);
         let bound = [Read(&query), Read(&keys), Read(&values), Read(&step), Written(&parts)];
         launch(Span(how.clone()), [spans, how.heads, 1], &bound);
-        if how.several {
-            let join = Join(how);
-            launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
-        }
+        let join = Join(how);
+        launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
         out
     }
 
