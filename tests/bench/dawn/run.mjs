@@ -54,7 +54,8 @@ async function main(command) {
       cpu,
       cores,
       node: process.version,
-      ...command.options,
+      dtype: command.options.dtype,
+      tiny: command.options.tiny,
       rows: withShares(rows),
       troubles,
     };
