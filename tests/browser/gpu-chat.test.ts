@@ -5,7 +5,7 @@ import type { LanguageModel, LanguageModelMessage, ModelManifest } from "../../w
 import { ROOT } from "../../web/stage.mjs";
 import { type GoldenChat, tinyChats, tinyLlama } from "./harness/chats.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
-import { NO_SUBGROUPS } from "./harness/faults.js";
+import { HARDWARE, NO_SUBGROUPS } from "./harness/faults.js";
 import { COUNTED_GPU, gpuCounts } from "./harness/gpu-counts.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
@@ -54,6 +54,19 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
     }, model);
     expect(found).toMatchObject({ device: "webgpu", fallback: null });
     expect(found.metrics?.generatedTokens).toBeGreaterThan(0);
+  });
+
+  it("passes the self-test with all the kernels that a GPU gets", async () => {
+    const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
+    const pipelines = async (prelude: string) => {
+      site.server.setPrelude(prelude + COUNTED_GPU);
+      await open(model, 1);
+      const { pipelines } = await gpuCounts(site.opened.page);
+      await held((session) => session.destroy(), null);
+      expect(await workersLeft(site.opened.page)).toBe(0);
+      return pipelines;
+    };
+    expect(await pipelines(HARDWARE)).toBeGreaterThan(await pipelines(""));
   });
 
   it.each(["model-q8_0.gguf", "model-q4_1.gguf"] as const)(

@@ -30,6 +30,9 @@ export const NO_SUBGROUPS = `{
   Object.defineProperty(GPUAdapter.prototype, "features", { get: others });
 }`;
 
+/** No adapter says that a processor computes it. */
+export const HARDWARE = `Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });`;
+
 /** The GPU accepts work and does none of it: every buffer keeps what it held. */
 export const IDLE_GPU = `for (const name of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"]) {
   GPUComputePassEncoder.prototype[name] = () => {};
