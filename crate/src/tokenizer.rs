@@ -5,6 +5,7 @@
 //! 400 KB of compressed wasm, and reads a whole text before it truncates; so the rest is here.
 
 mod added_tokens;
+mod ascii;
 pub mod chat_template;
 mod definition;
 pub mod generative;
@@ -121,6 +122,14 @@ impl Tokenizer {
     }
 
     fn encode_segment(&self, segment: &str, ids: &mut Vec<u32>) -> tokenizers::Result<()> {
+        if ascii::words(segment, &self.normalizer, |word| self.words.tokenize(word, ids)) {
+            return Ok(());
+        }
+        self.encode_any(segment, ids)
+    }
+
+    /// The same of a segment of whatever characters.
+    fn encode_any(&self, segment: &str, ids: &mut Vec<u32>) -> tokenizers::Result<()> {
         let mut normalized = NormalizedString::from(segment);
         self.normalizer.normalize(&mut normalized)?;
         let mut words = PreTokenizedString::from(normalized);
