@@ -12,6 +12,8 @@ const WINDOW: usize = 256;
 const CPU_TOKENS: usize = 256;
 /// Padded tokens of a batch on a GPU.
 const GPU_TOKENS: usize = 4096;
+/// The same where texts of different lengths are in it.
+const GPU_PADDED: usize = 1024;
 
 /// Texts on their way to vectors.
 pub struct Job {
@@ -135,11 +137,12 @@ fn cut_batches(lengths: &[usize], kind: DeviceKind) -> Vec<(Range<usize>, usize)
 
 /// Whether a batch of `rows` rows may be padded to `tokens`, having been padded to `longest`.
 fn fits(rows: usize, tokens: usize, longest: usize, kind: DeviceKind) -> bool {
+    // Every padded token is paid for, so lengths stay close.
+    let close = tokens * 7 <= longest * 8;
     match kind {
-        // It pays for every padded token, so lengths stay close.
-        DeviceKind::Cpu => tokens * 7 <= longest * 8 && rows * tokens <= CPU_TOKENS,
-        // A batch more costs it more than padding.
-        DeviceKind::WebGpu => rows * tokens <= GPU_TOKENS,
+        DeviceKind::Cpu => close && rows * tokens <= CPU_TOKENS,
+        // A batch more costs it more than padding a small one.
+        DeviceKind::WebGpu => rows * tokens <= if close { GPU_TOKENS } else { GPU_PADDED },
     }
 }
 
