@@ -19,7 +19,7 @@ export const BUDGETS = [
   { name: "CPU build", files: /^inglenook_cpu\.wasm$/, budget: 800_000 },
   { name: "CPU build, relaxed SIMD", files: /^inglenook_cpu_relaxed\.wasm$/, budget: 800_000 },
   { name: "CPU build, threads", files: /^inglenook_cpu_threads\.wasm$/, budget: 800_000 },
-  { name: "WebGPU build", files: /^inglenook_gpu.*\.wasm$/, budget: 3_000_000 },
+  { name: "WebGPU build", files: /^inglenook_gpu.*\.wasm$/, budget: 2_200_000 },
   { name: "JavaScript to embed", files: /^(index|shared-.*|worker|inglenook_gpu)\.js$/, budget: 15_000 },
   {
     name: "JavaScript to chat",

@@ -1,6 +1,6 @@
 //! Kernels of a decode step on the GPU, written in WGSL.
 //!
-//! One token goes through a block in five or six dispatches. Everything that a step depends on, the token and its
+//! One token goes through a block in six dispatches. Everything that a step depends on, the token and its
 //! position, is read from a buffer (see [`step`]), so that the commands of one step serve for the next. Sizes are
 //! constants of the text: a model has a handful of shapes, whatever the length of its context.
 
