@@ -76,8 +76,8 @@ impl Llama {
         found.map(Some)
     }
 
-    /// Has kernels compiled that depend on the vocabulary, which the self-test has not used: what a first answer would
-    /// wait for. The cache is one of its own.
+    /// Has kernels compiled that the self-test has not used, since they depend on the vocabulary or copy a cache that
+    /// grows: what an answer would wait for. The cache is one of its own.
     ///
     /// # Errors
     /// Those of [`Llama::next`].
@@ -85,6 +85,9 @@ impl Llama {
         let mut cache = self.cache();
         for top in TOPS {
             self.next(0, &mut cache, top, false).await?;
+        }
+        if self.config.max_position_embeddings > cache.capacity() {
+            cache.reserve(cache.capacity())?;
         }
         Ok(())
     }
