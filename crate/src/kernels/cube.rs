@@ -42,7 +42,7 @@ use super::linear_q::{
 };
 
 /// Most workgroups in one dimension of a dispatch; WebGPU promises 65,535.
-const MOST_CUBES: usize = 32_768;
+pub(super) const MOST_CUBES: usize = 32_768;
 
 impl PackedOps for CubeBackend {
     fn linear_q(

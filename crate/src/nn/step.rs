@@ -58,7 +58,7 @@ pub(crate) struct Stepper {
     pub(crate) top: usize,
     /// Its commands, once they are recorded, and the version of the cache that they write to.
     recorded: Option<(BackendGraph<Dispatch>, usize)>,
-    /// The token, and its position, of the step whose result nobody has asked for yet.
+    /// The position of the step whose result nobody has asked for yet.
     pub(crate) ahead: Option<usize>,
     /// The most probable token that was found last.
     pub(crate) chosen: Option<u32>,

@@ -36,15 +36,9 @@ impl Quantised {
 
     /// `x: [rows, in]` → `[rows, out]`.
     pub(super) fn linear(&self, x: Tensor<2>) -> Tensor<2> {
-        let Self { planes, scales, groups, format, rows } = self.clone();
-        Tensor::from_dispatch(Dispatch::linear_q(
-            x.into_dispatch(),
-            planes.into_dispatch(),
-            scales.into_dispatch(),
-            groups.into_dispatch(),
-            format,
-            rows,
-        ))
+        let [planes, scales, groups] = self.parts();
+        let x = x.into_dispatch();
+        Tensor::from_dispatch(Dispatch::linear_q(x, planes, scales, groups, self.format, self.rows))
     }
 
     /// The same, added to `residual: [rows, out]`.
@@ -56,15 +50,8 @@ impl Quantised {
 
     /// The rows `ids`, dequantised: `[ids, width]`.
     pub(super) fn rows(&self, ids: Vec<u32>, width: usize) -> Tensor<2> {
-        let Self { planes, scales, groups, format, .. } = self.clone();
-        Tensor::from_dispatch(Dispatch::rows_q(
-            ids,
-            planes.into_dispatch(),
-            scales.into_dispatch(),
-            groups.into_dispatch(),
-            format,
-            width,
-        ))
+        let [planes, scales, groups] = self.parts();
+        Tensor::from_dispatch(Dispatch::rows_q(ids, planes, scales, groups, self.format, width))
     }
 }
 

@@ -5,12 +5,11 @@ use super::{
     sum::add_up,
 };
 
-/// Threads of a workgroup, and positions that it looks at together.
-const UNITS: usize = 128;
-/// Positions of a workgroup. With more, one after the other, a workgroup takes longer than [`Join`] does.
-pub(super) const SPAN: usize = UNITS;
+/// Positions of a workgroup, one for each of its threads. With more, one after the other, a workgroup takes longer than
+/// [`Join`] does.
+pub(super) const SPAN: usize = 128;
 /// Widest head, of which a thread has a vector of four elements.
-pub(crate) const WIDEST: usize = 4 * UNITS;
+pub(crate) const WIDEST: usize = 4 * SPAN;
 /// Vectors that a thread loads before it waits for them.
 const TOGETHER: usize = 4;
 /// Less than any score.
@@ -47,22 +46,21 @@ impl AttentionStep {
     }
 }
 
-/// A span of positions for all query heads of one key-value head, [`UNITS`] at a time: a softmax that is rescaled as it
-/// goes (Dao et al., arXiv:2205.14135). [`Join`] follows,
-/// which leaves out spans in which nothing is seen.
+/// A span of positions for all query heads of one key-value head: their part of a softmax (Dao et al., arXiv:2205.14135).
+/// [`Join`] follows, which leaves out spans in which nothing is seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Span(pub(super) AttentionStep);
 
 impl Program for Span {
     fn threads(&self) -> usize {
-        UNITS
+        SPAN
     }
 
     fn text(&self) -> String {
         let AttentionStep { group, width, scale, cap, .. } = &self.0;
         let vectors = width / 4;
         let together = if vectors.is_multiple_of(TOGETHER) { TOGETHER } else { 1 };
-        let (memory, add_up) = add_up(&[("total", "f32")], UNITS, false);
+        let (memory, add_up) = add_up(&[("total", "f32")], SPAN, false);
         let capped = cap.map_or(String::new(), |cap| {
             let cap = f32::from_bits(cap);
             format!("      s = {cap:?}f * tanh(clamp(s / {cap:?}f, -15.0f, 15.0f));\n")
@@ -73,78 +71,67 @@ impl Program for Span {
 @group(0) @binding(2) var<storage, {READ}> values: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, {READ}> step: array<u32>;
 @group(0) @binding(4) var<storage, read_write> parts: array<vec4<f32>>;
-const UNITS = {UNITS}u;\nconst GROUP = {group}u;\nconst VECTORS = {vectors}u;\nconst SLICES = {slices}u;
+const SPAN = {SPAN}u;\nconst GROUP = {group}u;\nconst VECTORS = {vectors}u;\nconst SLICES = {slices}u;
 var<workgroup> weights: array<f32, {scores}>;
 var<workgroup> highest: array<f32, {scores}>;
-var<workgroup> sums: array<vec4<f32>, {UNITS}>;
-{memory}@compute @workgroup_size({UNITS})
+var<workgroup> sums: array<vec4<f32>, {SPAN}>;
+{memory}@compute @workgroup_size({SPAN})
 fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) unit: u32) {{
   let head = at.y;
-  let end = min(step[1] + 1u, at.x * {SPAN}u + {SPAN}u);
-{start}  let cached = head * step[2];
-  // A thread adds up one vector of the values of every so many positions.
-  let vector = unit % VECTORS;
-  let slice = unit / VECTORS;
-  var top: array<f32, {group}>;
-  var totals: array<f32, {group}>;
-  var sum: array<vec4<f32>, {group}>;
-  for (var g = 0u; g < GROUP; g++) {{ top[g] = {LOWEST}; }}
-  for (var first = max(at.x * {SPAN}u, start); first < end; first += UNITS) {{
-    let last = min(first + UNITS, end);
-    let position = first + unit;
-    let seen = position < last;
-    var score: array<f32, {group}>;
-    if seen {{
-      for (var i = 0u; i < VECTORS; i += {together}u) {{
-{load_keys}        for (var g = 0u; g < GROUP; g++) {{
-{score}        }}
-      }}
+{start}  let first = max(at.x * SPAN, start);
+  let last = min(at.x * SPAN + SPAN, step[1] + 1u);
+  if first >= last {{ return; }}
+  let cached = head * step[2];
+  let position = first + unit;
+  let seen = position < last;
+  var score: array<f32, {group}>;
+  if seen {{
+    for (var i = 0u; i < VECTORS; i += {together}u) {{
+{load_keys}      for (var g = 0u; g < GROUP; g++) {{
+{score}      }}
     }}
-    for (var g = 0u; g < GROUP; g++) {{
-      var s = score[g] * {scale:?}f;
-{capped}      score[g] = select({LOWEST}, s, seen);
-      highest[g * UNITS + unit] = score[g];
-    }}
-    workgroupBarrier();
-    for (var half = UNITS / 2u; half > 0u; half /= 2u) {{
-      for (var i = unit; i < GROUP * half; i += UNITS) {{
-        let place = i / half * UNITS + i % half;
-        highest[place] = max(highest[place], highest[place + half]);
-      }}
-      workgroupBarrier();
-    }}
-    for (var g = 0u; g < GROUP; g++) {{
-      let higher = max(top[g], highest[g * UNITS]);
-      let before = exp(top[g] - higher);
-      let weight = select(0.0f, exp(score[g] - higher), seen);
-      weights[g * UNITS + unit] = weight;
-      totals[g] = totals[g] * before + weight;
-      sum[g] *= before;
-      top[g] = higher;
-    }}
-    workgroupBarrier();
-    if slice < SLICES {{
-      for (var p = first + slice; p < last; p += {TOGETHER}u * SLICES) {{
-{load_values}        for (var g = 0u; g < GROUP; g++) {{
-{add}        }}
-      }}
+  }}
+  for (var g = 0u; g < GROUP; g++) {{
+    var s = score[g] * {scale:?}f;
+{capped}    score[g] = select({LOWEST}, s, seen);
+    highest[g * SPAN + unit] = score[g];
+  }}
+  workgroupBarrier();
+  for (var half = SPAN / 2u; half > 0u; half /= 2u) {{
+    for (var i = unit; i < GROUP * half; i += SPAN) {{
+      let place = i / half * SPAN + i % half;
+      highest[place] = max(highest[place], highest[place + half]);
     }}
     workgroupBarrier();
   }}
   for (var g = 0u; g < GROUP; g++) {{
+    weights[g * SPAN + unit] = select(0.0f, exp(score[g] - highest[g * SPAN]), seen);
+  }}
+  workgroupBarrier();
+  // A thread adds up one vector of the values of every so many positions.
+  let vector = unit % VECTORS;
+  let slice = unit / VECTORS;
+  var sum: array<vec4<f32>, {group}>;
+  if slice < SLICES {{
+    for (var p = first + slice; p < last; p += {TOGETHER}u * SLICES) {{
+{load_values}      for (var g = 0u; g < GROUP; g++) {{
+{add}      }}
+    }}
+  }}
+  for (var g = 0u; g < GROUP; g++) {{
     sums[unit] = sum[g];
-    var total = totals[g];
+    var total = weights[g * SPAN + unit];
 {add_up}    if unit < VECTORS {{
       var all = sum[g];
       for (var s = 1u; s < SLICES; s++) {{ all += sums[s * VECTORS + unit]; }}
       let part = (at.x * {heads}u + head) * {part}u + g * (VECTORS + 1u);
       parts[part + unit] = all;
-      if unit == 0u {{ parts[part + VECTORS] = vec4<f32>(top[g], total_of[0], 0.0f, 0.0f); }}
+      if unit == 0u {{ parts[part + VECTORS] = vec4<f32>(highest[g * SPAN], total, 0.0f, 0.0f); }}
     }}
     workgroupBarrier();
   }}
 }}\n",
-            slices = UNITS / vectors,
+            slices = SPAN / vectors,
             load_keys = each(together, &|i| {
                 format!("        let key{i} = keys[(cached + position) * VECTORS + i + {i}u];\n")
             }),
@@ -161,9 +148,9 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
                 )
             }),
             add = each(TOGETHER, &|i| {
-                format!("          sum[g] += weights[g * UNITS + min(p{i}, last - 1u) - first] * value{i};\n")
+                format!("          sum[g] += weights[g * SPAN + min(p{i}, last - 1u) - first] * value{i};\n")
             }),
-            scores = group * UNITS,
+            scores = group * SPAN,
             start = self.0.start(),
             scale = f32::from_bits(*scale),
             heads = self.0.heads,

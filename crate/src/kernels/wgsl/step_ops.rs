@@ -24,10 +24,7 @@ use super::{
     step::Begin,
     top_f32::{Best, Chunks},
 };
-use crate::kernels::gated_f32::Gate;
-
-/// Most workgroups in one dimension of a dispatch; WebGPU promises 65,535.
-const MOST_GROUPS: usize = 32_768;
+use crate::kernels::{cube::MOST_CUBES, gated_f32::Gate};
 
 /// The operations of a step. Tensors are contiguous; those that are changed belong to the caller alone.
 #[allow(clippy::too_many_arguments)] // the extension takes tensors one by one
@@ -121,7 +118,7 @@ fn empty(like: &CubeTensor, count: usize, dtype: DType) -> CubeTensor {
 
 /// At least `count` workgroups.
 fn groups(count: usize) -> [usize; 3] {
-    let x = count.clamp(1, MOST_GROUPS);
+    let x = count.clamp(1, MOST_CUBES);
     [x, count.div_ceil(x), 1]
 }
 

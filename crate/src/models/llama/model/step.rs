@@ -46,7 +46,6 @@ impl Llama {
     fn steps(&self) -> bool {
         self.embed_tokens.has_step()
             && self.config.head_dim <= WIDEST
-            && self.config.head_dim.is_multiple_of(8)
             && self.layers.iter().all(|layer| layer.self_attn.has_step())
     }
 
