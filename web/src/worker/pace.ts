@@ -3,6 +3,8 @@ import type { DeviceKind } from "./protocol.js";
 /** How long a step may take, in milliseconds: an abort waits for it, and is to take less than 50 ms. */
 const TARGET_MS = { cpu: 25, webgpu: 40 };
 const FIRST = { cpu: 8, webgpu: 64 };
+/** A GPU computes so many rows at a time: fewer take as long. */
+const LEAST = { cpu: 1, webgpu: 32 };
 const MOST = 512;
 /**
  * How much larger the next chunk may be. On the CPU the last step through the layers has less to do than it was given,
@@ -29,6 +31,6 @@ export class Pace {
   took(tokens: number, ms: number): void {
     if (tokens < 1) return;
     const fitting = (tokens * TARGET_MS[this.#kind]) / Math.max(ms, 1);
-    this.#chunk = Math.max(1, Math.min(MOST, fitting, this.#chunk * GROWTH[this.#kind]));
+    this.#chunk = Math.max(LEAST[this.#kind], Math.min(MOST, fitting, this.#chunk * GROWTH[this.#kind]));
   }
 }

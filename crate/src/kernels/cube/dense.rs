@@ -5,13 +5,14 @@ use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTenso
 
 use super::{
     dims, dispatch, empty_like, position,
-    product::{After, MANY_ROWS, Weight, product},
+    product::{After, Weight, product},
     sum::add_up,
 };
 use crate::kernels::{cpu::gemm_f32::PANEL, linear_q::DenseWidth as Width};
 
 /// Threads of a workgroup.
 const UNITS: usize = 64;
+
 /// Words of a panel for one input: the weights of eight outputs.
 pub(super) fn panel_words(width: Width) -> usize {
     PANEL * width.bytes() / 4
@@ -39,76 +40,64 @@ pub(super) fn element(panels: &[u32], at: usize, column: usize, #[comptime] widt
     }
 }
 
-/// A workgroup computes the eight outputs of one panel for `tokens` rows of `x`; its threads stride over the columns.
+/// A workgroup computes the eight outputs of one panel for one row `x`; its threads stride over the columns.
 #[cube(launch_unchecked)]
 fn linear_kernel(
     x: &[f32],
     panels: &[u32],
     out: &mut [f32],
-    rows: usize,
     columns: usize,
     outputs: usize,
     #[comptime] width: Width,
-    #[comptime] tokens: usize,
 ) {
     let unit = UNIT_POS as usize;
     let wanted = position();
     // A workgroup too many repeats the last panel, and writes nothing: every thread has to reach the barriers.
     let panel = min(wanted, (outputs - 1) / PANEL);
-    let first = CUBE_POS_Z as usize * tokens;
 
-    let mut sums = Array::<f32>::new(comptime!(PANEL * tokens));
+    let mut sums = Array::<f32>::new(PANEL);
     #[unroll]
-    for i in 0..comptime!(PANEL * tokens) {
+    for i in 0..PANEL {
         sums[i] = 0.0f32;
     }
     let mut input = unit;
     while input < columns {
         let at = (panel * columns + input) * comptime!(panel_words(width));
+        let value = x[input];
         #[unroll]
         for column in 0..PANEL {
-            let weight = element(panels, at, column, width);
-            #[unroll]
-            for t in 0..tokens {
-                sums[t * PANEL + column] += weight * x[min(first + t, rows - 1) * columns + input];
-            }
+            sums[column] += element(panels, at, column, width) * value;
         }
         input += UNITS;
     }
-    let sum = add_up(&sums, comptime!(PANEL * tokens), UNITS);
-    if unit < comptime!(PANEL * tokens) {
-        let token = first + unit / PANEL;
-        let row = wanted * PANEL + unit % PANEL;
-        if token < rows && row < outputs {
-            out[token * outputs + row] = sum;
-        }
+    let sum = add_up(&sums, PANEL, UNITS);
+    let row = wanted * PANEL + unit;
+    if unit < PANEL && row < outputs {
+        out[row] = sum;
     }
 }
 
 /// `x: [rows, columns]` → `[rows, outputs]`.
 pub(crate) fn linear(x: CubeTensor, panels: CubeTensor, width: Width, outputs: usize) -> CubeTensor {
     let [rows, columns] = dims(&x);
-    if rows >= MANY_ROWS {
+    if rows > 1 {
         return product(x, Weight::Panels(panels, width), After::NOTHING, outputs);
     }
     let x = into_contiguous(x);
-    let tokens = if rows == 1 { 1 } else { 4 };
     let out = empty_like(&x, [rows, outputs]);
     let client = out.client.clone();
     // SAFETY: the tensors are contiguous and as long as the sizes say; threads stay within them.
     unsafe {
         linear_kernel::launch_unchecked(
             &client,
-            dispatch(outputs.div_ceil(PANEL), rows.div_ceil(tokens)),
+            dispatch(outputs.div_ceil(PANEL), 1),
             CubeDim::new_1d(UNITS as u32),
             x.into_buffer_arg(),
             panels.into_buffer_arg(),
             out.clone().into_buffer_arg(),
-            rows,
             columns,
             outputs,
             width,
-            tokens,
         );
     }
     out

@@ -27,9 +27,6 @@ use crate::kernels::{
     },
 };
 
-/// From so many rows on a product is faster in tiles of them than row by row.
-pub(super) const MANY_ROWS: usize = 9;
-
 /// A weight `[outputs, columns]`.
 #[allow(clippy::large_enum_variant)] // there is one at a time
 pub(crate) enum Weight {

@@ -22,7 +22,7 @@ use crate::{
 const TOLERANCE: f32 = 0.05;
 /// Tokens of the synthetic vocabulary.
 const ROWS: usize = 64;
-/// Tokens that are read together in the test: more than kernels for few take.
+/// Tokens that are read together in the test.
 const TOGETHER: usize = 21;
 /// Tokens that are read on their own after them.
 const ALONE: usize = 3;
