@@ -8,7 +8,6 @@ pub(crate) mod dequantise;
 mod dtype;
 pub mod gguf;
 mod json;
-mod quantise;
 mod safetensors;
 mod segments;
 mod tensor_file;

@@ -19,6 +19,7 @@ mod flex;
 pub(crate) mod gated_f32;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_f32;
+pub(crate) mod linear_i8;
 mod linear_ops;
 pub(crate) mod linear_q;
 pub(crate) mod pool_f32;

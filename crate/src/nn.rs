@@ -27,7 +27,7 @@ pub(crate) use embedding::{PlacedEmbedding, StoredEmbedding};
 pub(crate) use gated_linear::GatedLinear;
 pub use kv_cache::KvCache;
 pub use linear::Precision;
-pub(crate) use linear::{Bias, Linear, Stacked};
+pub(crate) use linear::{Bias, Linear};
 pub(crate) use norm::LayerNorm;
 pub(crate) use projections::Projections;
 pub(crate) use rms_norm::RmsNorm;

@@ -160,14 +160,14 @@ fn q8_0_vectors_have_a_cosine_of_at_least_0_999() {
 }
 
 #[test]
-fn vectors_in_eight_bits_have_a_cosine_of_at_least_0_995() {
+fn vectors_in_eight_bits_have_a_cosine_of_at_least_0_997() {
     let expected = floats(&golden("embeddings/vectors.f32"));
     for (file, embedder) in eight_bits() {
         let (vectors, _) = embed(&embedder, texts(&golden("embeddings/texts.json")));
         let cosines = vectors.chunks(384).zip(expected.chunks(384)).map(|(a, b)| cosine(a, b));
         let lowest = cosines.fold(1.0, f64::min);
         println!("{file} in eight bits, lowest cosine: {lowest}");
-        assert!(lowest >= 0.995, "{file}: {lowest}");
+        assert!(lowest >= 0.997, "{file}: {lowest}");
     }
 }
 
@@ -227,7 +227,7 @@ fn retrieval_ranks_as_the_reference_does() {
     }
 }
 
-/// The best passage is the reference's; of the others those change places whose scores differ by less than 0.005.
+/// The best passage is the reference's; of the others those change places whose scores differ by less than 0.003.
 #[test]
 fn retrieval_in_eight_bits_parts_from_the_reference_only_where_it_is_undecided() {
     let set = Retrieval::read();
@@ -242,7 +242,7 @@ fn retrieval_in_eight_bits_parts_from_the_reference_only_where_it_is_undecided()
             parted += usize::from(found.iter().zip(&set.best[i]).any(|(found, best)| found.0 != best.0));
         }
         println!("{file} in eight bits: {parted} queries ranked otherwise, by scores within {worst}");
-        assert!(worst < 0.005, "{file}: {worst}");
+        assert!(worst < 0.003, "{file}: {worst}");
     }
 }
 

@@ -32,7 +32,7 @@ export interface EmbedderSource {
 export interface EmbedderOptions extends EmbedderSource {
   /**
    * What the model's matrices are multiplied in. `"q8"`, eight bits, is faster on the CPU, from a file of any type, and
-   * keeps the matrices in less memory; its vectors have a cosine of at least 0.995 to those of f32. A GPU computes in
+   * keeps the matrices in less memory; its vectors have a cosine of at least 0.997 to those of f32. A GPU computes in
    * f32. Default: `"auto"`, which is f32.
    */
   dtype?: EmbedderDtypeChoice | undefined;

@@ -2,11 +2,8 @@
 
 use core::marker::PhantomData;
 
-use super::{Dtype, dequantise::Decoder, quantise::quantise_q8_0, tensor_file::TensorBytes};
-use crate::{
-    error::{Error, ErrorCode, Result},
-    memory::try_capacity,
-};
+use super::{Dtype, tensor_file::TensorBytes};
+use crate::error::{Error, ErrorCode, Result};
 
 /// The rows of a matrix, first to last, in the type they are stored in.
 pub struct TensorRows<'a> {
@@ -19,8 +16,6 @@ enum Source<'a> {
     File(TensorBytes<'a>),
     /// The bytes, and how many were given out.
     Memory(Vec<u8>, usize, PhantomData<&'a ()>),
-    /// The blocks of what other rows decode to.
-    Quantised(Box<TensorRows<'a>>, Decoder),
 }
 
 impl<'a> TensorRows<'a> {
@@ -46,16 +41,6 @@ impl<'a> TensorRows<'a> {
     /// As [`TensorRows::of_bytes`].
     pub fn of_f32(shape: [usize; 2], values: &[f32]) -> Result<Self> {
         Self::of_bytes(Dtype::F32, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect())
-    }
-
-    /// The same rows as Q8_0, quantised as they are read; as they are where the type has no decoder or a row is no whole
-    /// blocks.
-    pub fn into_q8_0(self) -> Self {
-        let (dtype, shape) = (Dtype::Q8_0, self.shape);
-        match Decoder::of(self.dtype).filter(|_| dtype.bytes_for(&shape[1..]).is_some()) {
-            Some(decoder) => Self { dtype, shape, source: Source::Quantised(Box::new(self), decoder) },
-            None => self,
-        }
     }
 
     /// The type of the elements.
@@ -84,14 +69,6 @@ impl<'a> TensorRows<'a> {
                 *given += now.len();
                 Ok(())
             }
-            Source::Quantised(source, decoder) => {
-                let mut stored = Vec::new();
-                source.next(rows, &mut stored)?;
-                let mut values = try_capacity(rows.min(self.shape[0]).saturating_mul(self.shape[1]))?;
-                decoder.decode(&stored, &mut values);
-                quantise_q8_0(&values, into);
-                Ok(())
-            }
         }
     }
 }
@@ -109,28 +86,6 @@ mod tests {
         rows.next(2, &mut bytes).unwrap();
         assert_eq!(bytes[16..20], 5.0f32.to_le_bytes());
         assert_eq!(bytes.len(), 24);
-    }
-
-    #[test]
-    fn rows_are_quantised_as_they_are_read() {
-        let values: Vec<f32> = (0..192).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
-        let mut expected = Vec::new();
-        quantise_q8_0(&values, &mut expected);
-        let mut rows = TensorRows::of_f32([3, 64], &values).unwrap().into_q8_0();
-        assert_eq!((rows.dtype(), rows.shape()), (Dtype::Q8_0, [3, 64]));
-        let mut bytes = Vec::new();
-        rows.next(1, &mut bytes).unwrap();
-        assert_eq!(bytes, expected[..68]);
-        rows.next(9, &mut bytes).unwrap();
-        assert_eq!(bytes, expected);
-    }
-
-    #[test]
-    fn rows_that_are_no_whole_blocks_stay_as_they_are() {
-        let rows = TensorRows::of_f32([2, 33], &[0.0; 66]).unwrap().into_q8_0();
-        assert_eq!((rows.dtype(), rows.shape()), (Dtype::F32, [2, 33]));
-        let other = TensorRows::of_bytes(Dtype::IQ4_NL, [1, 32], vec![0; 18]).unwrap().into_q8_0();
-        assert_eq!(other.dtype(), Dtype::IQ4_NL);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod i16x8;
 mod i8x16;
 pub(crate) mod layer_norm_f32;
 pub(crate) mod linear_dense;
+pub(crate) mod linear_i8;
 pub(crate) mod linear_q;
 pub(crate) mod math_f32;
 pub(crate) mod pool;

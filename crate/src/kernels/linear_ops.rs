@@ -29,19 +29,34 @@ pub(crate) trait LinearOps: Backend {
     ) -> FloatTensor<Self>;
 
     /// See [`super::biased_f32::biased_f32`].
-    fn biased_f32(y: FloatTensor<Self>, bias: FloatTensor<Self>, then: Activation) -> FloatTensor<Self>;
+    fn biased_f32(y: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
+/// `y = activation(y)`, on several threads where that is worth it.
 fn activate(y: &mut [f32], then: Activation) {
-    if then == Activation::Identity {
-        return;
+    if then != Activation::Identity {
+        split_rows(y, 1, y.len() * ELEMENT, |_, y| apply(y, then));
     }
-    split_rows(y, 1, y.len() * ELEMENT, |_, y| match then {
+}
+
+fn apply(y: &mut [f32], then: Activation) {
+    match then {
         Activation::Identity => {}
         Activation::Gelu => map(y, gelu),
         Activation::GeluTanh => map(y, gelu_tanh),
         Activation::Relu => y.iter_mut().for_each(|v| *v = v.max(0.0)),
-    });
+    }
+}
+
+/// `row = row + bias`, as far as both go.
+fn add(row: &mut [f32], bias: &[f32]) {
+    row.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+}
+
+/// `row = activation(row + bias)`, as far as both go.
+pub(super) fn finish(row: &mut [f32], bias: &[f32], then: Activation) {
+    add(row, bias);
+    apply(row, then);
 }
 
 impl LinearOps for Flex {
@@ -61,14 +76,11 @@ impl LinearOps for Flex {
         FlexTensor::from_data(TensorData::new(y, [rows, out]))
     }
 
-    fn biased_f32(y: FlexTensor, bias: FlexTensor, then: Activation) -> FlexTensor {
+    fn biased_f32(y: FlexTensor, bias: FlexTensor) -> FlexTensor {
         let (mut y, bias) = (y.to_contiguous(), bias.to_contiguous());
         let (elements, width) = (values_mut(&mut y), values(&bias).len());
         split_rows(elements, width, elements.len() * ELEMENT, |_, y| {
-            for row in y.chunks_exact_mut(width) {
-                row.iter_mut().zip(values(&bias)).for_each(|(y, bias)| *y += bias);
-                activate(row, then);
-            }
+            y.chunks_exact_mut(width).for_each(|row| add(row, values(&bias)));
         });
         y
     }

@@ -166,16 +166,6 @@ pub(crate) fn linear_q_each(x: Tensor<2>, weights: [&PackedWeight; 3]) -> [Tenso
     [a, b, c].map(Tensor::from_dispatch)
 }
 
-/// The products of `x: [rows, in]` with weights of one shape, beside each other: `[rows, 3 · out]`. On the CPU `x` is
-/// rounded once for all of them.
-pub(crate) fn linear_q_stacked(x: Tensor<2>, weights: [&PackedWeight; 3]) -> Tensor<2> {
-    if !weights.iter().all(|weight| weight.is_in_records()) {
-        return Tensor::cat(weights.map(|weight| linear_q(x.clone(), weight)).into(), 1);
-    }
-    let [a, b, c] = weights.map(PackedWeight::clone);
-    Tensor::from_dispatch(Dispatch::stacked_linear_records(x.into_dispatch(), a, b, c))
-}
-
 /// `activation(x · gateᵀ) · (x · upᵀ)`, element by element: `x: [rows, in]` → `[rows, out]`. On the CPU `x` is rounded
 /// once for both.
 pub(crate) fn gated_linear_q(x: Tensor<2>, gate: &PackedWeight, up: &PackedWeight, by: Gate) -> Tensor<2> {

@@ -148,7 +148,7 @@ impl Stacked {
         } else {
             let y = linear_q(norm.forward(x), &self.weight);
             match &self.bias {
-                Some(bias) => biased_f32(y, bias.clone(), super::Activation::Identity),
+                Some(bias) => biased_f32(y, bias.clone()),
                 None => y,
             }
         };

@@ -3,11 +3,7 @@
 use burn::tensor::Device;
 
 use super::Weights;
-use crate::{
-    Error, Result,
-    formats::{Dtype, TensorRows},
-    kernels::linear_q::PackedWeight,
-};
+use crate::{Error, Result, kernels::linear_q::PackedWeight};
 
 /// Reads and packs `name: [out, in]`; an error names it.
 pub(super) fn load_packed(
@@ -16,23 +12,7 @@ pub(super) fn load_packed(
     shape: [usize; 2],
     device: &Device,
 ) -> Result<PackedWeight> {
-    pack(weights.rows(name, shape)?, name, device)
-}
-
-/// The same, with what is not stored in blocks quantised to eight bits.
-pub(super) fn load_eight_bits(
-    weights: &impl Weights,
-    name: &str,
-    shape: [usize; 2],
-    device: &Device,
-) -> Result<PackedWeight> {
-    let rows = weights.rows(name, shape)?;
-    let dense = matches!(rows.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16);
-    pack(if dense { rows.into_q8_0() } else { rows }, name, device)
-}
-
-fn pack(rows: TensorRows<'_>, name: &str, device: &Device) -> Result<PackedWeight> {
-    PackedWeight::pack(rows, device).map_err(|error| {
+    PackedWeight::pack(weights.rows(name, shape)?, device).map_err(|error| {
         let message = format!("Tensor {name} cannot be used. {}", error.message);
         Error::new(error.code, message).about(name)
     })
@@ -41,7 +21,10 @@ fn pack(rows: TensorRows<'_>, name: &str, device: &Device) -> Result<PackedWeigh
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorCode;
+    use crate::{
+        ErrorCode,
+        formats::{Dtype, TensorRows},
+    };
 
     /// Every tensor is two rows of 32 elements.
     struct Same(Dtype, usize);

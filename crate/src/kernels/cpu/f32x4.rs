@@ -9,7 +9,7 @@ mod lanes {
         f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_ge, f32x4_mul,
         f32x4_nearest, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i16x8_extend_low_i8x16, i32x4_add,
         i32x4_extend_high_u16x8, i32x4_extend_low_i16x8, i32x4_extend_low_u16x8, i32x4_load_extend_i16x4,
-        i32x4_max, i32x4_shl, i32x4_splat, v128, v128_and, v128_bitselect, v128_load, v128_or, v128_store,
+        i32x4_max, i32x4_shl, i32x4_shuffle, i32x4_splat, v128, v128_and, v128_load, v128_or, v128_store,
     };
 
     /// Four f32 lanes.
@@ -88,10 +88,16 @@ mod lanes {
             Self(i32x4_add(i32x4_shl(self.0, 23), i32x4_splat(127 << 23)))
         }
 
-        /// The magnitude of `self` with the sign of `sign`.
+        /// Neighbouring lanes exchanged.
         #[inline(always)]
-        pub(crate) fn copysign(self, sign: Self) -> Self {
-            Self(v128_bitselect(sign.0, self.0, f32x4_splat(-0.0)))
+        pub(crate) fn swap_lanes(self) -> Self {
+            Self(i32x4_shuffle::<1, 0, 3, 2>(self.0, self.0))
+        }
+
+        /// The two halves exchanged.
+        #[inline(always)]
+        pub(crate) fn swap_halves(self) -> Self {
+            Self(i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0))
         }
 
         /// The four lanes, first lane first.
@@ -238,10 +244,18 @@ mod lanes {
             Self(self.0.map(|beside| f32::from_bits((beside.to_bits() << 23).wrapping_add(127 << 23))))
         }
 
-        /// The magnitude of `self` with the sign of `sign`.
+        /// Neighbouring lanes exchanged.
         #[inline(always)]
-        pub(crate) fn copysign(self, sign: Self) -> Self {
-            self.zip(sign, f32::copysign)
+        pub(crate) fn swap_lanes(self) -> Self {
+            let [a, b, c, d] = self.0;
+            Self([b, a, d, c])
+        }
+
+        /// The two halves exchanged.
+        #[inline(always)]
+        pub(crate) fn swap_halves(self) -> Self {
+            let [a, b, c, d] = self.0;
+            Self([c, d, a, b])
         }
 
         /// The four lanes, first lane first.
@@ -290,6 +304,13 @@ impl F32x4 {
         return Self(core::arch::wasm32::f32x4_relaxed_madd(self.0, m.0, a.0));
         #[cfg(not(all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
         self.mul(m).add(a)
+    }
+
+    /// From four lanes, first lane first.
+    #[inline(always)]
+    pub(crate) fn from_array(lanes: [f32; 4]) -> Self {
+        // SAFETY: there are four.
+        unsafe { Self::load(lanes.as_ptr()) }
     }
 
     /// The sum of the four lanes.

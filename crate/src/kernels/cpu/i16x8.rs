@@ -119,6 +119,14 @@ mod lanes {
             Self(bytes).to_pairs()
         }
 
+        /// Two fours of numbers that are from 0 to 255 beside [`F32x4::LARGE`]. Of other numbers it is some number from 0 to
+        /// 255.
+        #[inline(always)]
+        pub(crate) fn bytes_beside(low: F32x4, high: F32x4) -> Self {
+            let byte = |x: F32x4| v128_and(x.0, i32x4_splat(255));
+            Self(i16x8_narrow_i32x4(byte(low), byte(high)))
+        }
+
         /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.
         #[inline(always)]
         pub(crate) fn truncate(low: F32x4, high: F32x4) -> Self {
@@ -279,6 +287,14 @@ mod lanes {
         pub(crate) fn to_fours(low: Self, high: Self) -> [i32; 4] {
             let byte = |i: usize| if i < 8 { low.0[i] } else { high.0[i - 8] }.clamp(-128, 127) as u8;
             from_fn(|w| i32::from_le_bytes([0, 2, 1, 3].map(|i| byte(4 * w + i))))
+        }
+
+        /// Two fours of numbers that are from 0 to 255 beside [`F32x4::LARGE`]. Of other numbers it is some number from 0 to
+        /// 255.
+        #[inline(always)]
+        pub(crate) fn bytes_beside(low: F32x4, high: F32x4) -> Self {
+            let (low, high) = (low.to_array(), high.to_array());
+            Self(from_fn(|i| (if i < 4 { low[i] } else { high[i - 4] }.to_bits() & 255) as i16))
         }
 
         /// Two fours rounded towards zero; numbers outside i16 become its ends and NaN becomes zero.

@@ -24,18 +24,25 @@ pub(crate) fn exp(x: F32x4) -> F32x4 {
     p.mul(beside.exp2_beside())
 }
 
-/// The error function, within 2e-7 everywhere (Abramowitz and Stegun, 7.1.26).
+/// The error function, within 5e-7 everywhere: `x · P(x²) / Q(x²)`, which was fitted to have the same largest error, of
+/// 2e-8, all over [-3.9, 3.9]. Beyond, the function is one for an f32.
 #[inline(always)]
 pub(crate) fn erf(x: F32x4) -> F32x4 {
-    let one = F32x4::splat(1.0);
-    let a = x.abs();
-    let t = one.div(a.mul_add(F32x4::splat(0.327_591_1), one));
-    let mut p = F32x4::splat(1.061_405_4);
-    for c in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
-        p = p.mul_add(t, F32x4::splat(c));
-    }
-    let tail = p.mul(t).mul(exp(F32x4::splat(0.0).sub(a.mul(a))));
-    one.sub(tail).copysign(x)
+    const P: [f32; 6] = [
+        2.050_378e-6,
+        2.874_500_4e-4,
+        3.836_691_1e-3,
+        5.296_634_5e-2,
+        0.191_937_13,
+        core::f32::consts::FRAC_2_SQRT_PI,
+    ];
+    const Q: [f32; 6] = [3.823_026_4e-5, 1.181_683_7e-3, 1.510_883_9e-2, 0.114_756_54, 0.503_431_6, 1.0];
+    let x = x.max(F32x4::splat(-3.9)).min(F32x4::splat(3.9));
+    let square = x.mul(x);
+    let [p, q] = [P, Q].map(|[first, rest @ ..]| {
+        rest.into_iter().fold(F32x4::splat(first), |sum, c| sum.mul_add(square, F32x4::splat(c)))
+    });
+    x.mul(p).div(q)
 }
 
 /// The Gaussian error linear unit with the exact error function: `x · (1 + erf(x / √2)) / 2`.
@@ -124,7 +131,7 @@ mod tests {
     fn erf_and_gelu_match_their_definitions() {
         for x in grid() {
             let exact = erf_oracle(f64::from(x));
-            assert!((at(erf, x) - exact).abs() < 3e-7, "erf({x})");
+            assert!((at(erf, x) - exact).abs() < 5e-7, "erf({x})");
             let exact =
                 f64::from(x) * (1.0 + erf_oracle(f64::from(x) * core::f64::consts::FRAC_1_SQRT_2)) / 2.0;
             assert!((at(gelu, x) - exact).abs() < 4e-7 * f64::from(x).abs().max(1.0), "gelu({x})");

@@ -3,30 +3,22 @@
 use burn_cubecl::cubecl;
 use burn_cubecl::{cubecl::prelude::*, kernel::into_contiguous, tensor::CubeTensor};
 
-use super::{activation::activate, dims, dispatch, empty_like, position};
-use crate::kernels::activation::Activation;
+use super::{dims, dispatch, empty_like, position};
 
 /// Threads of a workgroup.
 const UNITS: usize = 64;
 
 /// A thread writes one element.
 #[cube(launch_unchecked)]
-fn biased_kernel(
-    y: &[f32],
-    bias: &[f32],
-    out: &mut [f32],
-    count: usize,
-    width: usize,
-    #[comptime] then: Activation,
-) {
+fn biased_kernel(y: &[f32], bias: &[f32], out: &mut [f32], count: usize, width: usize) {
     let i = position() * UNITS + UNIT_POS as usize;
     if i < count {
-        out[i] = activate(y[i] + bias[i % width], then);
+        out[i] = y[i] + bias[i % width];
     }
 }
 
 /// `y: [rows, width]`, `bias: [width]` → `[rows, width]`.
-pub(super) fn biased(y: CubeTensor, bias: CubeTensor, then: Activation) -> CubeTensor {
+pub(super) fn biased(y: CubeTensor, bias: CubeTensor) -> CubeTensor {
     let (y, bias) = (into_contiguous(y), into_contiguous(bias));
     let [rows, width] = dims(&y);
     let out = empty_like(&y, [rows, width]);
@@ -42,7 +34,6 @@ pub(super) fn biased(y: CubeTensor, bias: CubeTensor, then: Activation) -> CubeT
             out.clone().into_buffer_arg(),
             rows * width,
             width,
-            then,
         );
     }
     out

@@ -36,14 +36,6 @@ pub(crate) trait RecordOps: Backend {
         c: PackedWeight,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// See [`super::linear_q_stacked`].
-    fn stacked_linear_records(
-        x: FloatTensor<Self>,
-        a: PackedWeight,
-        b: PackedWeight,
-        c: PackedWeight,
-    ) -> FloatTensor<Self>;
-
     /// See [`super::gated_linear_q`].
     fn gated_linear_records(
         x: FloatTensor<Self>,
@@ -121,20 +113,20 @@ fn multiply<const N: usize>(x: FlexTensor, weights: [&PackedWeight; N]) -> ([Vec
     let products = weights.map(|weight| {
         let [out, _] = weight.shape;
         let mut y = vec![0.0; rows * out];
-        multiply_into(&mut input, weight, &mut RowsMut::new(&mut y, out), 0);
+        multiply_into(&mut input, weight, &mut RowsMut::new(&mut y, out));
         y
     });
     (products, rows)
 }
 
-/// Writes the product with `weight` to the columns of `all` that begin at `left`.
-fn multiply_into(input: &mut Input, weight: &PackedWeight, all: &mut RowsMut, left: usize) {
+/// Writes the product with `weight` to `all`.
+fn multiply_into(input: &mut Input, weight: &PackedWeight, all: &mut RowsMut) {
     let ([rows, _], [out, columns]) = (all.shape(), weight.shape);
     for (piece, first) in weight.pieces.iter().zip((0..out).step_by(weight.piece_rows)) {
         let Piece::Records(records) = piece else { continue };
         let last = out.min(first + weight.piece_rows);
         // SAFETY: it is the only part.
-        let mut into = unsafe { all.part(0..rows, left + first..left + last) };
+        let mut into = unsafe { all.part(0..rows, first..last) };
         records.multiply(input, columns, &mut into);
     }
 }
@@ -158,23 +150,6 @@ impl RecordOps for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let ([a, b, c], rows) = multiply(x, [&a, &b, &c]);
         (matrix(a, rows), matrix(b, rows), matrix(c, rows))
-    }
-
-    fn stacked_linear_records(
-        x: FlexTensor,
-        a: PackedWeight,
-        b: PackedWeight,
-        c: PackedWeight,
-    ) -> FlexTensor {
-        let x = contiguous(x);
-        let ([rows, columns], [out, _]) = (dims(&x), a.shape);
-        let mut input = Input::new(values(&x), columns);
-        let mut y = vec![0.0; rows * 3 * out];
-        let mut all = RowsMut::new(&mut y, 3 * out);
-        for (i, weight) in [a, b, c].iter().enumerate() {
-            multiply_into(&mut input, weight, &mut all, i * out);
-        }
-        matrix(y, rows)
     }
 
     fn gated_linear_records(x: FlexTensor, gate: PackedWeight, up: PackedWeight, by: Gate) -> FlexTensor {

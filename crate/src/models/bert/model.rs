@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::BertConfig;
 use crate::{
     Result,
-    nn::{Activation, LayerNorm, Linear, Padding, PlacedEmbedding, Precision, Stacked, Weights, attention},
+    nn::{Activation, LayerNorm, Linear, Padding, PlacedEmbedding, Precision, Weights, attention},
 };
 
 /// What linear layers compute in, and where.
@@ -94,7 +94,7 @@ impl BertLayer {
 #[derive(Clone, Debug)]
 struct BertAttention {
     /// Queries, keys and values.
-    packed: Stacked,
+    packed: Linear,
     output_dense: Linear,
     output_layer_norm: LayerNorm,
     num_attention_heads: usize,
@@ -106,7 +106,7 @@ impl BertAttention {
         let parts = ["query", "key", "value"].map(|part| format!("{name}.self.{part}"));
         let output = format!("{name}.output.dense");
         Ok(Self {
-            packed: Stacked::load(weights, parts.each_ref().map(String::as_str), shape, place)?,
+            packed: Linear::load_stacked(weights, parts.each_ref().map(String::as_str), shape, place)?,
             output_dense: Linear::load(weights, &output, shape, Activation::Identity, place)?,
             output_layer_norm: norm(config, weights, &format!("{name}.output.LayerNorm"), place.1)?,
             num_attention_heads: config.num_attention_heads,

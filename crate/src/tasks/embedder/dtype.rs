@@ -12,7 +12,7 @@ pub enum DtypeChoice {
     Auto,
     /// In f32.
     F32,
-    /// In eight bits; weights of more are quantised when they are loaded.
+    /// In eight bits, to which the weights are rounded when they are loaded.
     Q8,
 }
 
