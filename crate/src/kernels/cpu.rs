@@ -18,4 +18,5 @@ pub(crate) mod pool_f32;
 pub(crate) mod rms_norm_f32;
 pub(crate) mod rope_f32;
 pub(crate) mod rows;
+mod softmax_f32;
 pub(crate) mod strip_f32;

@@ -8,8 +8,9 @@ use core::ops::Range;
 
 use super::{
     f32x4::F32x4,
-    math_f32::{exp, map, tanh},
+    math_f32::{map, tanh},
     rows::{Rows, RowsMut},
+    softmax_f32::exponentials,
     strip_f32::{STRIP, Strips, add_strips},
 };
 use crate::kernels::attention_cached_f32::Scores;
@@ -162,47 +163,11 @@ fn weigh(row: &mut [f32], seen: Range<usize>, rules: Scores) {
     row[..seen.start].fill(0.0);
     row[seen.end..].fill(0.0);
     let row = &mut row[seen];
-    let scale = F32x4::splat(rules.scale);
-    let largest = match rules.cap {
-        None => map_largest(row, |x| x.mul(scale)),
-        Some(cap) => {
-            let (cap, scale) = (F32x4::splat(cap), F32x4::splat(rules.scale / cap));
-            map_largest(row, |x| cap.mul(tanh(x.mul(scale))))
-        }
+    let scale = F32x4::splat(rules.scale / rules.cap.unwrap_or(1.0));
+    let sum = match rules.cap.map(F32x4::splat) {
+        None => exponentials(row, |x| x.mul(scale)),
+        Some(cap) => exponentials(row, |x| cap.mul(tanh(x.mul(scale)))),
     };
-    let shift = F32x4::splat(largest);
-    let norm = F32x4::splat(1.0 / map_sum(row, |x| exp(x.sub(shift))));
+    let norm = F32x4::splat(1.0 / sum);
     map(row, |x| x.mul(norm));
-}
-
-/// Applies `f` to every element, and gives the largest result.
-#[inline(always)]
-fn map_largest(values: &mut [f32], f: impl Fn(F32x4) -> F32x4) -> f32 {
-    let mut lanes = F32x4::splat(f32::NEG_INFINITY);
-    let rest = map_fours(values, f, |x| lanes = lanes.max(x));
-    lanes.to_array().into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, f32::max)
-}
-
-/// Applies `f` to every element, and gives the sum of the results.
-#[inline(always)]
-fn map_sum(values: &mut [f32], f: impl Fn(F32x4) -> F32x4) -> f32 {
-    let mut lanes = F32x4::splat(0.0);
-    let rest = map_fours(values, f, |x| lanes = lanes.add(x));
-    lanes.sum() + rest.iter().sum::<f32>()
-}
-
-/// Applies `f` to every element, calls `each` with every four of the results, and gives what is left of them.
-#[inline(always)]
-fn map_fours(values: &mut [f32], f: impl Fn(F32x4) -> F32x4, mut each: impl FnMut(F32x4)) -> &[f32] {
-    let (fours, rest) = values.as_chunks_mut::<4>();
-    for four in fours {
-        // SAFETY: the chunk holds four elements.
-        unsafe {
-            let x = f(F32x4::load(four.as_ptr()));
-            x.store(four.as_mut_ptr());
-            each(x);
-        }
-    }
-    map(rest, f);
-    rest
 }

@@ -3,8 +3,9 @@
 use super::{
     f32x4::F32x4,
     gemm_f32::{gemm, pack, panels_len},
-    math_f32::{exp, map},
+    math_f32::map,
     rows::{Rows, RowsMut},
+    softmax_f32::exponentials,
 };
 
 /// Room for one head's intermediate results, reused from head to head.
@@ -48,10 +49,10 @@ pub(crate) fn attend(head: &Head, scratch: &mut Scratch, out: &mut RowsMut) {
     pack(length, width, |token, d| head.value[token * stride + d], values);
     let query = Rows { data: head.query, stride };
     gemm(width, query, keys, None, &mut RowsMut::new(scores, length));
-    let scale = 1.0 / (width as f32).sqrt();
+    let scale = F32x4::splat(1.0 / (width as f32).sqrt());
     let sums = &mut sums[..length];
     for (row, sum) in scores.chunks_exact_mut(length).zip(sums.iter_mut()) {
-        *sum = exponentials(row, scale);
+        *sum = exponentials(row, |x| x.mul(scale));
     }
     let weights = Rows { data: scores, stride: length };
     gemm(length, weights, values, None, out);
@@ -59,24 +60,4 @@ pub(crate) fn attend(head: &Head, scratch: &mut Scratch, out: &mut RowsMut) {
         let norm = F32x4::splat(1.0 / *sum);
         map(out.row(row), |x| x.mul(norm));
     }
-}
-
-/// `row = exp((row − max) · scale)`; returns the sum, by which the softmax has yet to be divided.
-fn exponentials(row: &mut [f32], scale: f32) -> f32 {
-    let largest =
-        F32x4::splat(fold(row, f32::NEG_INFINITY, F32x4::max).into_iter().fold(f32::NEG_INFINITY, f32::max));
-    let scale = F32x4::splat(scale);
-    map(row, |x| exp(x.sub(largest).mul(scale)));
-    fold(row, 0.0, F32x4::add).into_iter().sum()
-}
-
-/// Four partial results of `f` over the elements, whose neutral element is `none`.
-#[inline(always)]
-fn fold(row: &[f32], none: f32, f: impl Fn(F32x4, F32x4) -> F32x4) -> [f32; 4] {
-    let (fours, rest) = row.as_chunks::<4>();
-    let mut last = [none; 4];
-    last[..rest.len()].copy_from_slice(rest);
-    // SAFETY: every chunk holds four elements.
-    let load = |four: &[f32; 4]| unsafe { F32x4::load(four.as_ptr()) };
-    fours.iter().map(load).fold(load(&last), f).to_array()
 }
