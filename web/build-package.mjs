@@ -31,7 +31,7 @@ const ENTRIES = [
 export async function buildPackage() {
   generateErrorCodes();
   clean();
-  await Promise.all([bundleSources(), ...Object.keys(BUILDS).map(bundleGlue), declare()]);
+  await Promise.all([bundleSources(), ...Object.keys(BUILDS).map(bundleGlue), bundleCommand(), declare()]);
 }
 
 function clean() {
@@ -73,6 +73,24 @@ async function bundleGlue(kind) {
   // The worker says where the wasm file is. A default address would send bundlers looking for one.
   if (text.includes("_bg.wasm")) throw new StageError(`${file} names a default wasm file`);
   writeIfChanged(join(DIST, file), text);
+}
+
+/** The command line, with what it needs to unpack archives: the package itself depends on nothing. */
+async function bundleCommand() {
+  await build({
+    entryPoints: { cli: join(ROOT, "web/cli/main.ts") },
+    outdir: DIST,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    minify: true,
+    // For packages that are CommonJS.
+    banner: {
+      js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
+    },
+    logLevel: "warning",
+  });
 }
 
 /** Declarations for what `index.d.ts` reaches, and no more. */
