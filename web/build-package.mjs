@@ -27,11 +27,26 @@ const ENTRIES = [
   ["thread", "worker/thread.ts"],
 ];
 
+/**
+ * The same for where there is no page of the package's own origin: what the sources take for granted is replaced by what
+ * `globals.ts` exports, and workers start with one more file.
+ */
+const ELSEWHERE = [
+  { folder: "node", platform: "node", entries: { node: "index.ts", "node-worker": "node/bootstrap.ts" } },
+  { folder: "cdn", platform: "browser", entries: { cdn: "index.ts", foreign: "cdn/foreign.ts" } },
+];
+
 /** Builds everything but the wasm files. */
 export async function buildPackage() {
   generateErrorCodes();
   clean();
-  await Promise.all([bundleSources(), ...Object.keys(BUILDS).map(bundleGlue), bundleCommand(), declare()]);
+  await Promise.all([
+    bundleSources(),
+    ...ELSEWHERE.map(bundleElsewhere),
+    ...Object.keys(BUILDS).map(bundleGlue),
+    bundleCommand(),
+    declare(),
+  ]);
 }
 
 function clean() {
@@ -54,6 +69,27 @@ async function bundleSources() {
     outdir: DIST,
     write: false,
   });
+  writeScripts(outputFiles);
+}
+
+async function bundleElsewhere({ folder, platform, entries }) {
+  const sources = join(ROOT, "web/src");
+  const { outputFiles } = await build({
+    ...SHARED,
+    entryPoints: Object.fromEntries(
+      Object.entries(entries).map(([name, path]) => [name, join(sources, path)]),
+    ),
+    platform,
+    inject: [join(sources, folder, "globals.ts")],
+    splitting: true,
+    chunkNames: `${folder}-[hash]`,
+    outdir: DIST,
+    write: false,
+  });
+  writeScripts(outputFiles);
+}
+
+function writeScripts(outputFiles) {
   for (const { path, text } of outputFiles) {
     writeIfChanged(path, text.replaceAll(/\bimport\((?!")/g, `$&${LEAVE_ALONE}`));
   }

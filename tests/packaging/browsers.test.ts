@@ -1,5 +1,6 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import type * as Vite from "vite";
-import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CONTENT_SECURITY_POLICY } from "../../web/serve.mjs";
 import { Chromium, hasChromium } from "../browser/harness/chromium.js";
 import { TestServer } from "../browser/harness/server.js";
@@ -31,6 +32,32 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
   it("works from an import map, without a bundler", async () => {
     app = await App.install("import-map");
     await expectRightAnswers(chromium, await serveBuilt());
+  });
+
+  it("works from another origin, without a bundler", async () => {
+    app = await App.install("import-map");
+    const cdn = await TestServer.start({
+      root: app.path("node_modules"),
+      headers: { "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin" },
+    });
+    try {
+      const { origin } = new URL(cdn.url);
+      const page = readFileSync(app.path("index.html"), "utf8");
+      const map = page.replace(
+        "./node_modules/inglenook/web/dist/index.js",
+        `${origin}/inglenook/web/dist/cdn.js`,
+      );
+      writeFileSync(app.path("index.html"), map);
+      const policy = policyFor(app.path("index.html"))
+        .replace("script-src", `script-src ${origin}`)
+        .replace("connect-src", `connect-src ${origin}`)
+        .replace("worker-src", `worker-src blob: ${origin}`);
+      server = await TestServer.start({ root: app.path(), policy });
+      await expectRightAnswers(chromium, server);
+      expect(server.paths.filter((path) => path.includes("inglenook"))).toEqual([]);
+    } finally {
+      await cdn.stop();
+    }
   });
 
   it.each(["esbuild", "rollup", "webpack"])("works in an app built by %s", async (name) => {

@@ -13,12 +13,12 @@ const APPS = join(ROOT, "tests/packaging/apps");
 export class App {
   readonly folder = mkdtempSync(join(tmpdir(), "inglenook-app-"));
 
-  /** `name` is its folder; `inglenook.js`, which all apps of pages share, is put into it. */
+  /** `name` is its folder; what all apps share is put into it, too. */
   static async install(name: string): Promise<App> {
     const app = new App();
     cpSync(join(APPS, name), app.folder, { recursive: true });
-    cpSync(join(APPS, "expose.js"), join(app.folder, "expose.js"));
-    cpSync(tarball(), join(app.folder, "inglenook.tgz"));
+    cpSync(join(APPS, "shared"), app.path("shared"), { recursive: true });
+    cpSync(tarball(), app.path("inglenook.tgz"));
     await app.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error");
     return app;
   }

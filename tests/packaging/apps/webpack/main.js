@@ -1,3 +1,3 @@
-import { expose } from "./expose.js";
+import { expose } from "./shared/expose.js";
 
 expose();

@@ -1,0 +1,64 @@
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { ROOT } from "../../web/stage.mjs";
+import { tinyChats } from "../browser/harness/chats.js";
+import { largestDifference, normalised, tinyBert } from "../browser/harness/goldens.js";
+import { manifestOf, tinyGguf } from "../browser/harness/models.js";
+import { App } from "./harness/app.js";
+
+const GOLDEN = join(ROOT, "tests/golden");
+
+let app: App;
+afterEach(() => app?.remove());
+
+/** Puts the tiny models into the app's folder, and what to do with them into `task.json`; returns what is to come out. */
+function prepare(): { vectors: Float32Array[]; answer: string } {
+  const files = tinyGguf();
+  const model = manifestOf("tiny", files);
+  mkdirSync(app.path("models/tiny"), { recursive: true });
+  for (const [path, bytes] of Object.entries(files)) writeFileSync(app.path("models/tiny", path), bytes);
+  cpSync(join(GOLDEN, "tiny-llama/model-q8_0.gguf"), app.path("models/tiny.gguf"));
+  const golden = normalised(tinyBert("tiny-bert-cls", "model-f32.gguf"));
+  const [chat] = tinyChats();
+  if (!chat) throw new Error("There is no golden chat.");
+  const task = {
+    // From `models/` in the working directory, as a page takes them from `models/` beside the document.
+    embed: { options: { model }, texts: golden.texts },
+    chat: {
+      options: { model: "models/tiny.gguf", temperature: 0, maxTokens: chat.tokens },
+      messages: chat.messages,
+    },
+  };
+  writeFileSync(app.path("task.json"), JSON.stringify(task));
+  return { vectors: golden.vectors, answer: chat.answer };
+}
+
+// Deno may read files, and nothing else: no network.
+describe.each(["node", "deno"])("the packed package under %s", (name) => {
+  it("computes on the CPU from files, and lets the process end", async () => {
+    app = await App.install(name);
+    const golden = prepare();
+    const { stdout } = await app.run("npm", "run", "--silent", "compute", "task.json");
+    const { vectors, answer } = JSON.parse(stdout);
+    expect(largestDifference(vectors, golden.vectors)).toBeLessThan(1e-5);
+    expect(answer).toBe(golden.answer);
+  });
+});
+
+describe("the packed package where no page is", () => {
+  it("does nothing when it is imported", async () => {
+    app = await App.install("node");
+    const script = `const before = Object.getOwnPropertyNames(globalThis);
+      const exported = Object.keys(await import(process.argv[1]));
+      const added = Object.getOwnPropertyNames(globalThis).filter((name) => !before.includes(name));
+      console.log(JSON.stringify({ exported, added, active: process.getActiveResourcesInfo() }));`;
+    for (const entry of ["inglenook", app.url("node_modules/inglenook/web/dist/index.js")]) {
+      const { stdout } = await app.run("node", "--input-type=module", "-e", script, entry);
+      const { exported, added, active } = JSON.parse(stdout);
+      expect(exported).toContain("Embedder");
+      expect(added).toEqual([]);
+      expect(active.join(" ")).not.toMatch(/Worker|MessagePort|Timeout|TCP/);
+    }
+  });
+});
