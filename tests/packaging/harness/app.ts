@@ -3,11 +3,17 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { promisify } from "node:util";
 import { ROOT } from "../../../web/stage.mjs";
 import { tarball } from "./pack.js";
 
 const APPS = join(ROOT, "tests/packaging/apps");
+
+/** How a program ended, and what it said. */
+export interface Outcome {
+  code: string | number;
+  stdout: string;
+  stderr: string;
+}
 
 /** An app of `tests/packaging/apps/` in a folder of its own, with the packed package and its other packages installed. */
 export class App {
@@ -24,18 +30,26 @@ export class App {
   }
 
   /** Runs a program in the app's folder; rejects with all that it said unless it exits with 0. */
-  async run(program: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
-    try {
-      return await promisify(execFile)(program, args, {
-        cwd: this.folder,
-        shell: process.platform === "win32",
-        env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1" },
-        maxBuffer: 1 << 26,
-      });
-    } catch (error) {
-      const { message, stdout, stderr } = error as Error & { stdout?: string; stderr?: string };
-      throw new Error([message, stdout, stderr].join("\n"));
-    }
+  async run(program: string, ...args: string[]): Promise<Outcome> {
+    const outcome = await this.outcome(program, ...args);
+    if (outcome.code === 0) return outcome;
+    const { code, stdout, stderr } = outcome;
+    throw new Error(`${[program, ...args].join(" ")} exited with ${code}\n${stdout}\n${stderr}`);
+  }
+
+  /** Runs a program in the app's folder to its end. */
+  outcome(program: string, ...args: string[]): Promise<Outcome> {
+    const options = {
+      cwd: this.folder,
+      shell: process.platform === "win32",
+      env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1" },
+      maxBuffer: 1 << 26,
+    };
+    return new Promise((resolve) => {
+      execFile(program, args, options, (error, stdout, stderr) =>
+        resolve({ code: error ? (error.code ?? error.message) : 0, stdout, stderr }),
+      );
+    });
   }
 
   path(...parts: string[]): string {
