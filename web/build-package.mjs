@@ -4,6 +4,8 @@ import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { BUILDS } from "./build-wasm.mjs";
 import { writeIfChanged } from "./fingerprint.mjs";
+import { writeLicences } from "./licences.mjs";
+import { writeProvenance } from "./provenance.mjs";
 import { ROOT, run, StageError } from "./stage.mjs";
 
 const DIST = join(ROOT, "web/dist");
@@ -36,8 +38,11 @@ const ELSEWHERE = [
   { folder: "cdn", platform: "browser", entries: { cdn: "index.ts", foreign: "cdn/foreign.ts" } },
 ];
 
-/** Builds everything but the wasm files. */
-export async function buildPackage() {
+/**
+ * Builds everything but the wasm files, and says what the package was built from.
+ * @param {"release" | "fast"} [profile]  of the wasm files
+ */
+export async function buildPackage(profile = "release") {
   generateErrorCodes();
   clean();
   await Promise.all([
@@ -47,6 +52,8 @@ export async function buildPackage() {
     bundleCommand(),
     declare(),
   ]);
+  writeProvenance(DIST, profile);
+  writeLicences(join(DIST, "THIRD-PARTY-LICENCES.txt"));
 }
 
 function clean() {
@@ -56,18 +63,29 @@ function clean() {
   }
 }
 
-// Minifying drops the comments by which bundlers are told to leave an `import(…)` of an address alone. (Putting them
-// back would shift every position after them, which is why the package has no source maps.)
-const LEAVE_ALONE = "/* @vite-ignore *//* webpackIgnore: true */";
+// By these comments bundlers are told to leave an `import(…)` of an address alone. Minifying drops them: so they go through
+// it as an operand of the same length, which keeps the positions that the source maps tell.
+const LEAVE_ALONE = "/* @vite-ignore */ /* webpackIgnore: true */";
+const OPERAND = `${"$".padEnd(LEAVE_ALONE.length - 2, "_")}&&`;
+
+const keepComments = {
+  name: "keep-comments",
+  setup({ onLoad }) {
+    onLoad({ filter: /web[/\\]src[/\\].*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll(LEAVE_ALONE, OPERAND),
+      loader: "ts",
+    }));
+  },
+};
+
+const SPLIT = { splitting: true, plugins: [keepComments], sourcemap: "linked", outdir: DIST, write: false };
 
 async function bundleSources() {
   const { outputFiles } = await build({
     ...SHARED,
     entryPoints: Object.fromEntries(ENTRIES.map(([name, path]) => [name, join(ROOT, "web/src", path)])),
-    splitting: true,
+    ...SPLIT,
     chunkNames: "shared-[hash]",
-    outdir: DIST,
-    write: false,
   });
   writeScripts(outputFiles);
 }
@@ -81,17 +99,15 @@ async function bundleElsewhere({ folder, platform, entries }) {
     ),
     platform,
     inject: [join(sources, folder, "globals.ts")],
-    splitting: true,
+    ...SPLIT,
     chunkNames: `${folder}-[hash]`,
-    outdir: DIST,
-    write: false,
   });
   writeScripts(outputFiles);
 }
 
 function writeScripts(outputFiles) {
   for (const { path, text } of outputFiles) {
-    writeIfChanged(path, text.replaceAll(/\bimport\((?!")/g, `$&${LEAVE_ALONE}`));
+    writeIfChanged(path, text.replaceAll(OPERAND, LEAVE_ALONE));
   }
 }
 

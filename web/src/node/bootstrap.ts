@@ -26,6 +26,6 @@ const dispatch = (type: string, detail: object) =>
 process.on("uncaughtException", (error) => dispatch("error", { error }));
 process.on("unhandledRejection", (reason) => dispatch("unhandledrejection", { reason }));
 
-await import(workerData);
+await import(/* @vite-ignore */ /* webpackIgnore: true */ workerData);
 // What has come meanwhile was kept until now.
 parentPort?.on("message", (data) => self.onmessage?.(new MessageEvent("message", { data })));
