@@ -1,24 +1,16 @@
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import { ROOT } from "../../web/stage.mjs";
 import { tinyChats } from "../browser/harness/chats.js";
 import { largestDifference, normalised, tinyBert } from "../browser/harness/goldens.js";
-import { manifestOf, tinyGguf } from "../browser/harness/models.js";
 import { App } from "./harness/app.js";
-
-const GOLDEN = join(ROOT, "tests/golden");
+import { CHAT_FILE, putModels } from "./harness/models.js";
 
 let app: App;
 afterEach(() => app?.remove());
 
 /** Puts the tiny models into the app's folder, and what to do with them into `task.json`; returns what is to come out. */
 function prepare(): { vectors: Float32Array[]; answer: string } {
-  const files = tinyGguf();
-  const model = manifestOf("tiny", files);
-  mkdirSync(app.path("models/tiny"), { recursive: true });
-  for (const [path, bytes] of Object.entries(files)) writeFileSync(app.path("models/tiny", path), bytes);
-  cpSync(join(GOLDEN, "tiny-llama/model-q8_0.gguf"), app.path("models/tiny.gguf"));
+  const model = putModels(app);
   const golden = normalised(tinyBert("tiny-bert-cls", "model-f32.gguf"));
   const [chat] = tinyChats();
   if (!chat) throw new Error("There is no golden chat.");
@@ -26,7 +18,7 @@ function prepare(): { vectors: Float32Array[]; answer: string } {
     // From `models/` in the working directory, as a page takes them from `models/` beside the document.
     embed: { options: { model }, texts: golden.texts },
     chat: {
-      options: { model: "models/tiny.gguf", temperature: 0, maxTokens: chat.tokens },
+      options: { model: CHAT_FILE, temperature: 0, maxTokens: chat.tokens },
       messages: chat.messages,
     },
   };

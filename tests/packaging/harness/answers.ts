@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import type { Embedder } from "../../../web/src/index.js";
+import type { Embedder, ModelManifest } from "../../../web/src/index.js";
 import { tinyChats, tinyLlama } from "../../browser/harness/chats.js";
 import type { Chromium, OpenPage } from "../../browser/harness/chromium.js";
 import { largestDifference, normalised, tinyBert } from "../../browser/harness/goldens.js";
@@ -8,6 +8,7 @@ import { hostModel, tinyGguf } from "../../browser/harness/models.js";
 import { whole } from "../../browser/harness/replies.js";
 import type { TestServer } from "../../browser/harness/server.js";
 import "../../browser/harness/page.js";
+import { CHAT_FILE } from "./models.js";
 
 // What a check leaves in the page.
 declare global {
@@ -25,8 +26,9 @@ export async function expectRightAnswers(
 ): Promise<OpenPage> {
   const opened = await chromium.open(server, path);
   const { page, errors } = opened;
-  await expectVectors(page, server);
-  await expectAnswer(page, server);
+  await expectVectors(page, hostModel(server, tinyGguf()), `${server.url}models/`);
+  server.answer(`/${CHAT_FILE}`, whole(tinyLlama("model-q8_0.gguf")));
+  await expectAnswer(page, `${server.url}${CHAT_FILE}`);
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
   expect(errors).toEqual([]);
   expect(server.refused).toEqual([]);
@@ -34,16 +36,16 @@ export async function expectRightAnswers(
   return opened;
 }
 
-async function expectVectors(page: Page, server: TestServer): Promise<void> {
+/** Has the page embed with the tiny model; needs `expose.js` there. */
+export async function expectVectors(page: Page, model: ModelManifest, modelHost: string): Promise<void> {
   const golden = normalised(tinyBert("tiny-bert-cls", "model-f32.gguf"));
-  const model = hostModel(server, tinyGguf());
   const { vectors, processors } = await page.evaluate(
     async ([model, modelHost, texts]) => {
       globalThis.embedder = await inglenook.Embedder.create({ model, modelHost, device: "cpu" });
       const vectors = await embedder.embed(texts);
       return { vectors: vectors.map((vector) => [...vector]), processors: navigator.hardwareConcurrency };
     },
-    [model, `${server.url}models/`, golden.texts] as const,
+    [model, modelHost, golden.texts] as const,
   );
   expect(largestDifference(vectors, golden.vectors)).toBeLessThan(1e-5);
   // A thread that cannot be started is not missed by the answers.
@@ -51,10 +53,10 @@ async function expectVectors(page: Page, server: TestServer): Promise<void> {
   await page.evaluate(() => embedder.destroy());
 }
 
-async function expectAnswer(page: Page, server: TestServer): Promise<void> {
+/** Has the page chat with the tiny model at an address. */
+export async function expectAnswer(page: Page, address: string): Promise<void> {
   const [chat] = tinyChats();
   if (!chat) throw new Error("There is no golden chat.");
-  server.answer("/models/tiny.gguf", whole(tinyLlama("model-q8_0.gguf")));
   const answer = await page.evaluate(
     async ([model, messages, maxTokens]) => {
       const session = await inglenook.LanguageModel.create({
@@ -67,7 +69,7 @@ async function expectAnswer(page: Page, server: TestServer): Promise<void> {
       session.destroy();
       return answer;
     },
-    [`${server.url}models/tiny.gguf`, chat.messages, chat.tokens] as const,
+    [address, chat.messages, chat.tokens] as const,
   );
   expect(answer).toBe(chat.answer);
 }
