@@ -128,6 +128,7 @@ async function everything() {
   await stage("Types", types);
   await stage("Unit tests", () => vitest("unit"));
   await stage("Browser tests", () => vitest("browser"));
+  await stage("Packaging tests", () => vitest("packaging"));
 }
 
 /** What is ignored elsewhere, since it needs hundreds of megabytes of weights. */

@@ -91,9 +91,11 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
     }
   });
 
-  it("works in an app built by Next.js, of which a server renders the page", async () => {
+  it.each(["Turbopack", "webpack"])("works in an app built by Next.js with %s", async (bundler) => {
     app = await App.install("next");
-    await app.run("npm", "run", "build");
+    await app.run("npm", "run", "build", "--", `--${bundler.toLowerCase()}`);
+    // The server has rendered the page, and of the package nothing but its import has happened there.
+    expect(readFileSync(app.path("out/index.html"), "utf8")).toContain("<main>An app</main>");
     await expectRightAnswers(chromium, await serveBuilt("out"));
   });
 });

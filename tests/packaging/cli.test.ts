@@ -16,7 +16,9 @@ let app: App;
 let server: ModelServer;
 let body: Buffer;
 
-const inglenook = (...args: string[]): Promise<Outcome> => app.outcome("npx", "inglenook", ...args);
+/** As `npx inglenook` does once it has found the command. */
+const inglenook = (...args: string[]): Promise<Outcome> =>
+  app.outcome(app.path("node_modules/.bin/inglenook"), ...args);
 
 beforeAll(async () => {
   app = await App.install("node");
@@ -88,7 +90,9 @@ describe("inglenook pull and verify", () => {
   });
 
   it("explain themselves", async () => {
-    expect((await inglenook("--help")).stdout).toMatch(/pull[\s\S]*verify[\s\S]*serve[\s\S]*copy/);
+    expect((await app.outcome("npx", "inglenook", "--help")).stdout).toMatch(
+      /pull[\s\S]*verify[\s\S]*serve[\s\S]*copy/,
+    );
     const { code, stdout } = await inglenook("pull", "--help");
     expect(code).toBe(0);
     expect(stdout).toContain("usage: inglenook pull <model | manifest.json>… [--to DIR]");
