@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Manifest, readManifests } from "../../models/fetch/manifest.mjs";
 import { resolveModel } from "../src/models.js";
@@ -43,6 +43,6 @@ async function readManifest(path: string, expectedId?: string): Promise<Manifest
     }
     return { ...manifest, sources: manifest.sources ?? [] };
   } catch (error) {
-    throw new CommandError(`${basename(path)}: ${path} is no manifest: ${(error as Error).message}`);
+    throw new CommandError(`${path} is no manifest: ${(error as Error).message}`);
   }
 }

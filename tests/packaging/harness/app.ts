@@ -25,7 +25,8 @@ export class App {
     cpSync(join(APPS, name), app.folder, { recursive: true });
     cpSync(join(APPS, "shared"), app.path("shared"), { recursive: true });
     cpSync(tarball(), app.path("inglenook.tgz"));
-    await app.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error");
+    const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    await app.run("npm", "install", "--prefer-offline", ...quiet);
     return app;
   }
 
