@@ -107,7 +107,11 @@ async function bundleElsewhere({ folder, platform, entries }) {
 
 function writeScripts(outputFiles) {
   for (const { path, text } of outputFiles) {
-    writeIfChanged(path, text.replaceAll(OPERAND, LEAVE_ALONE));
+    const script = text.replaceAll(OPERAND, LEAVE_ALONE);
+    if (path.endsWith(".js") && /\bimport\((?!"|\/\*)/.test(script)) {
+      throw new StageError(`${path} imports an address and does not tell bundlers to leave it alone`);
+    }
+    writeIfChanged(path, script);
   }
 }
 

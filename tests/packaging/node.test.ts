@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { tinyChats } from "../browser/harness/chats.js";
 import { largestDifference, normalised, tinyBert } from "../browser/harness/goldens.js";
@@ -39,6 +39,19 @@ describe.each(["node", "deno"])("the packed package under %s", (name) => {
 });
 
 describe("the packed package where no page is", () => {
+  it("says which file it misses, of a model and of its own", async () => {
+    app = await App.install("node");
+    const script = `const { Embedder } = await import("inglenook");
+      await Embedder.create({ modelHost: "nowhere" }).catch(({ code, detail }) => console.log(code, detail));`;
+    const missing = await app.run("node", "--input-type=module", "-e", script);
+    expect(missing.stdout).toMatch(
+      /^http-status file:.*\/nowhere\/all-minilm-l6-v2-q8_0\/all-MiniLM-L6-v2-Q8_0.gguf\n$/,
+    );
+    rmSync(app.path("node_modules/inglenook/web/dist/worker.js"));
+    const broken = await app.run("node", "--input-type=module", "-e", script);
+    expect(broken.stdout).toMatch(/^worker /);
+  });
+
   it("does nothing when it is imported", async () => {
     app = await App.install("node");
     const script = `const before = Object.getOwnPropertyNames(globalThis);

@@ -21,11 +21,12 @@ Object.assign(globalThis, {
 // Node has none of these or less than a browser, Deno more: no GPU, and no cache for files that lie on the disk.
 Object.defineProperties(globalThis, { navigator: { value: {} }, caches: { value: undefined } });
 
+await import(/* @vite-ignore */ /* webpackIgnore: true */ workerData);
+
+// From here on errors are the worker's own matter; before, they end the thread, which the page notices.
 const dispatch = (type: string, detail: object) =>
   events.dispatchEvent(Object.assign(new Event(type), detail));
 process.on("uncaughtException", (error) => dispatch("error", { error }));
 process.on("unhandledRejection", (reason) => dispatch("unhandledrejection", { reason }));
-
-await import(/* @vite-ignore */ /* webpackIgnore: true */ workerData);
 // What has come meanwhile was kept until now.
 parentPort?.on("message", (data) => self.onmessage?.(new MessageEvent("message", { data })));

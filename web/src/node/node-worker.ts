@@ -14,7 +14,11 @@ export class NodeWorker implements WorkerPort {
   readonly #waiting = new Set<number>();
 
   constructor(script: URL) {
-    this.#thread = new Thread(new URL("./node-worker.js", import.meta.url), { workerData: script.href });
+    this.#thread = new Thread(new URL("./node-worker.js", import.meta.url), {
+      workerData: script.href,
+      // What the application is run with is not meant for it.
+      execArgv: [],
+    });
     this.#thread.unref();
     this.#thread.on("message", (message: FromWorker) => this.#receive(message));
     this.#thread.on("messageerror", () => this.#tell("onmessageerror", new MessageEvent("messageerror")));
