@@ -5,8 +5,8 @@ import { type Command, CommandError, UsageError } from "./command.js";
 export const serve: Command = {
   usage: "[DIR] [--port N]",
   summary: "serve a folder on this machine, cross-origin isolated, for trying out a site",
-  help: `DIR is this folder unless given, and the port 8080, or any that is free. Every answer has the headers that let the CPU
-build use threads; the answers to wasm and scripts have the types that browsers insist on.`,
+  help: `DIR is this folder unless given, and the port 8080, or any that is free. Every answer has the headers
+that let models on the CPU use threads, and the type that browsers expect.`,
   options: { port: { type: "string", default: "8080" } },
   async run([root = "."], { port }) {
     const number = Number(port);
