@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Two suites: `unit` runs in Node and needs no build; `browser` drives real browsers over the built site. */
+/**
+ * Three suites: `unit` runs in Node and needs no build; `browser` drives real browsers over the built site; `packaging`
+ * installs the packed package into small apps.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -13,6 +16,17 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: "packaging",
+          include: ["tests/packaging/*.test.ts"],
+          environment: "node",
+          globalSetup: "tests/packaging/harness/pack.ts",
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

@@ -19,7 +19,13 @@ const MODELS = ["all-minilm-l6-v2-q8_0", "all-minilm-l6-v2", "smollm2-135m-instr
 const LARGE_MODELS = ["qwen2.5-coder-0.5b-instruct", "gemma-3-270m"];
 const CHAT = ["-p", "inglenook", "--test", "chat_parity", "--test", "hostile_gguf"];
 const DENY_WARNINGS = ["--", "-D", "warnings"];
-const PROGRAMS = ["tsconfig.json", "tsconfig.worker.json", "tsconfig.tests.json", "tsconfig.scripts.json"];
+const PROGRAMS = [
+  "tsconfig.json",
+  "tsconfig.worker.json",
+  "tsconfig.tests.json",
+  "tsconfig.scripts.json",
+  "tsconfig.node.json",
+];
 
 /** Tests counted so far, over all runners. */
 const totals = { passed: 0, failed: 0 };
@@ -122,6 +128,7 @@ async function everything() {
   await stage("Types", types);
   await stage("Unit tests", () => vitest("unit"));
   await stage("Browser tests", () => vitest("browser"));
+  await stage("Packaging tests", () => vitest("packaging"));
 }
 
 /** What is ignored elsewhere, since it needs hundreds of megabytes of weights. */

@@ -4,6 +4,8 @@ import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { BUILDS } from "./build-wasm.mjs";
 import { writeIfChanged } from "./fingerprint.mjs";
+import { writeLicences } from "./licences.mjs";
+import { writeProvenance } from "./provenance.mjs";
 import { ROOT, run, StageError } from "./stage.mjs";
 
 const DIST = join(ROOT, "web/dist");
@@ -27,11 +29,31 @@ const ENTRIES = [
   ["thread", "worker/thread.ts"],
 ];
 
-/** Builds everything but the wasm files. */
-export async function buildPackage() {
+/**
+ * The same for where there is no page of the package's own origin: what the sources take for granted is replaced by what
+ * `globals.ts` exports, and workers start with one more file.
+ */
+const ELSEWHERE = [
+  { folder: "node", platform: "node", entries: { node: "index.ts", "node-worker": "node/bootstrap.ts" } },
+  { folder: "cdn", platform: "browser", entries: { cdn: "index.ts", foreign: "cdn/foreign.ts" } },
+];
+
+/**
+ * Builds everything but the wasm files, and says what the package was built from.
+ * @param {"release" | "fast"} [profile]  of the wasm files
+ */
+export async function buildPackage(profile = "release") {
   generateErrorCodes();
   clean();
-  await Promise.all([bundleSources(), ...Object.keys(BUILDS).map(bundleGlue), declare()]);
+  await Promise.all([
+    bundleSources(),
+    ...ELSEWHERE.map(bundleElsewhere),
+    ...Object.keys(BUILDS).map(bundleGlue),
+    bundleCommand(),
+    declare(),
+  ]);
+  writeProvenance(DIST, profile);
+  writeLicences(join(DIST, "THIRD-PARTY-LICENCES.txt"));
 }
 
 function clean() {
@@ -41,21 +63,55 @@ function clean() {
   }
 }
 
-// Minifying drops the comments by which bundlers are told to leave an `import(…)` of an address alone. (Putting them
-// back would shift every position after them, which is why the package has no source maps.)
-const LEAVE_ALONE = "/* @vite-ignore *//* webpackIgnore: true */";
+// By these comments bundlers are told to leave an `import(…)` of an address alone. Minifying drops them: so they go through
+// it as an operand of the same length, which keeps the positions that the source maps tell.
+const LEAVE_ALONE = "/* @vite-ignore */ /* webpackIgnore: true */";
+const OPERAND = `${"$".padEnd(LEAVE_ALONE.length - 2, "_")}&&`;
+
+const keepComments = {
+  name: "keep-comments",
+  setup({ onLoad }) {
+    onLoad({ filter: /web[/\\]src[/\\].*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll(LEAVE_ALONE, OPERAND),
+      loader: "ts",
+    }));
+  },
+};
+
+const SPLIT = { splitting: true, plugins: [keepComments], sourcemap: "linked", outdir: DIST, write: false };
 
 async function bundleSources() {
   const { outputFiles } = await build({
     ...SHARED,
     entryPoints: Object.fromEntries(ENTRIES.map(([name, path]) => [name, join(ROOT, "web/src", path)])),
-    splitting: true,
+    ...SPLIT,
     chunkNames: "shared-[hash]",
-    outdir: DIST,
-    write: false,
   });
+  writeScripts(outputFiles);
+}
+
+async function bundleElsewhere({ folder, platform, entries }) {
+  const sources = join(ROOT, "web/src");
+  const { outputFiles } = await build({
+    ...SHARED,
+    entryPoints: Object.fromEntries(
+      Object.entries(entries).map(([name, path]) => [name, join(sources, path)]),
+    ),
+    platform,
+    inject: [join(sources, folder, "globals.ts")],
+    ...SPLIT,
+    chunkNames: `${folder}-[hash]`,
+  });
+  writeScripts(outputFiles);
+}
+
+function writeScripts(outputFiles) {
   for (const { path, text } of outputFiles) {
-    writeIfChanged(path, text.replaceAll(/\bimport\((?!")/g, `$&${LEAVE_ALONE}`));
+    const script = text.replaceAll(OPERAND, LEAVE_ALONE);
+    if (path.endsWith(".js") && /\bimport\((?!"|\/\*)/.test(script)) {
+      throw new StageError(`${path} imports an address and does not tell bundlers to leave it alone`);
+    }
+    writeIfChanged(path, script);
   }
 }
 
@@ -73,6 +129,24 @@ async function bundleGlue(kind) {
   // The worker says where the wasm file is. A default address would send bundlers looking for one.
   if (text.includes("_bg.wasm")) throw new StageError(`${file} names a default wasm file`);
   writeIfChanged(join(DIST, file), text);
+}
+
+/** The command line, with what it needs to unpack archives: the package itself depends on nothing. */
+async function bundleCommand() {
+  await build({
+    entryPoints: { cli: join(ROOT, "web/cli/main.ts") },
+    outdir: DIST,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    minify: true,
+    // For packages that are CommonJS.
+    banner: {
+      js: 'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);',
+    },
+    logLevel: "warning",
+  });
 }
 
 /** Declarations for what `index.d.ts` reaches, and no more. */

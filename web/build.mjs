@@ -18,10 +18,11 @@ export async function buildAll({ fast = process.env.INGLENOOK_PROFILE === "fast"
   // These need the npm packages, which `setup` may only just have installed.
   const { buildPackage } = await import("./build-package.mjs");
   const { checkSizes } = await import("./size.mjs");
+  const profile = fast ? "fast" : "release";
   await stage("WebAssembly", async () => {
-    for (const kind of Object.keys(BUILDS)) await buildWasm(kind, fast ? "fast" : "release");
+    for (const kind of Object.keys(BUILDS)) await buildWasm(kind, profile);
   });
-  await stage("Package", buildPackage);
+  await stage("Package", () => buildPackage(profile));
   await stage("Sizes", () => (fast ? say("not checked: this is a fast build") : checkSizes()));
   await stage("Site", buildSite);
 }

@@ -1,16 +1,9 @@
-/**
- * A static server for the built site and its models, on this machine alone, with the headers it is meant to
- * be published with.
- *
- *     node web/serve.mjs [--port N]
- */
+/** A static server on this machine alone, with the headers that a site is meant to be published with. */
 import { createReadStream, realpathSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, sep } from "node:path";
-import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
-import { command, ROOT, StageError } from "./stage.mjs";
+import { StageError } from "./stage.mjs";
 
 /** Nothing from anywhere else, and no code that is not a file of this origin. */
 export const CONTENT_SECURITY_POLICY = [
@@ -28,7 +21,6 @@ export const CONTENT_SECURITY_POLICY = [
 ].join("; ");
 
 const HEADERS = {
-  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
@@ -56,8 +48,9 @@ const TYPES = {
 
 /**
  * @typedef {object} ServeOptions
- * @property {string} [root]  The folder that is served; default `dist`.
- * @property {Record<string, string>} [mounts]  Further folders by path prefix; default `/models/`.
+ * @property {string} root  The folder that is served.
+ * @property {Record<string, string>} [mounts]  Further folders by path prefix.
+ * @property {string | null} [policy]  The content security policy; `null` to send none.
  * @property {number} [port]  Any free port is taken when this one is not free; default 0, any.
  * @property {string} [host]
  * @property {Record<string, string>} [headers]  Added to every answer; replaces those of the same name.
@@ -67,16 +60,22 @@ const TYPES = {
 
 /**
  * Starts a server.
- * @param {ServeOptions} [options]
+ * @param {ServeOptions} options
  * @returns {Promise<{ url: string, port: number, close(): Promise<void> }>}
  */
-export async function serve({ root, mounts, port = 0, host = "127.0.0.1", headers, intercept } = {}) {
-  const folders = Object.entries({
-    ...(mounts ?? { "/models/": join(ROOT, "models/weights") }),
-    "/": root ?? join(ROOT, "dist"),
-  });
+export async function serve({
+  root,
+  mounts,
+  policy = CONTENT_SECURITY_POLICY,
+  port = 0,
+  host = "127.0.0.1",
+  headers,
+  intercept,
+}) {
+  const folders = Object.entries({ ...mounts, "/": root });
+  const all = { ...HEADERS, ...(policy !== null && { "Content-Security-Policy": policy }), ...headers };
   const server = createServer((request, response) => {
-    for (const [name, value] of Object.entries({ ...HEADERS, ...headers })) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
     if (intercept?.(request, response)) return;
     answer(request, response, folders).catch(() => end(response, 500));
   });
@@ -169,12 +168,4 @@ function parseRange(header, size) {
   const start = from === "" ? Math.max(0, size - Number(to)) : Number(from);
   const last = from === "" || to === "" ? size - 1 : Math.min(Number(to), size - 1);
   return start <= last ? { start, last } : null;
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  await command(async () => {
-    const { values } = parseArgs({ options: { port: { type: "string" } } });
-    const { url } = await serve({ port: Number(values.port ?? 8080) });
-    console.log(url);
-  });
 }

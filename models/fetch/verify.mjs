@@ -79,7 +79,7 @@ export async function accept(part, target, expected) {
  * @param {string} path
  * @param {Expected} expected
  */
-async function mismatch(path, expected) {
+export async function mismatch(path, expected) {
   const bytes = await sizeOf(path);
   if (bytes === undefined) return "is missing";
   if (expected.bytes !== undefined && bytes !== expected.bytes)

@@ -1,13 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BUDGETS } from "../../web/size.mjs";
 import { ROOT } from "../../web/stage.mjs";
 import { codeBlocks, firstColumn, readDocument } from "./markdown.js";
 
 const README = readDocument("README.md");
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const PAGES = readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`);
+const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", ...PAGES];
 const { scripts } = JSON.parse(readDocument("package.json")) as { scripts: Record<string, string> };
 const CRATE = readDocument("crate/Cargo.toml");
 
@@ -67,6 +68,9 @@ function problemOf(command: string): string | undefined {
   const [first = "", second = ""] = args;
   if (program === "npm") return npmProblem(first, second);
   if (program === "node") return isHere(first) ? undefined : `${first} is missing`;
+  if (program === "npx" && first === "inglenook") {
+    return isHere(`web/cli/${second}.ts`) ? undefined : `${second} is no command of the package`;
+  }
   if (program === "npx") return isHere(`node_modules/.bin/${first}`) ? undefined : `${first} is no tool here`;
   if (program === "cargo") return cargoProblem(args);
   return `${program} is unknown`;
@@ -104,7 +108,8 @@ describe.each(DOCUMENTS)("%s", (path) => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)];
     const names = [...text.matchAll(/`((?:crate|web|tests|models|\.cargo)\/[\w./-]+)`/g)];
     const made = /^(web\/(dist|generated)|models\/weights)\//;
-    const missing = [...links, ...names].map(([, name = ""]) => name).filter((name) => !isHere(name));
+    const linked = links.map(([, name = ""]) => join(dirname(path), name));
+    const missing = [...linked, ...names.map(([, name = ""]) => name)].filter((name) => !isHere(name));
     expect(missing.filter((name) => !made.test(name))).toEqual([]);
   });
 

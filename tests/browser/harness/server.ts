@@ -16,6 +16,9 @@ export interface Recorded {
 /** A prelude after which a worker takes the page for one that is not cross-origin isolated: it computes on one thread. */
 export const NOT_ISOLATED = 'Object.defineProperty(self, "crossOriginIsolated", { value: false });';
 
+/** A server inside another: it answers, or calls `next`. */
+export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
+
 const REPORTS = "/policy-violations";
 
 /**
@@ -27,25 +30,31 @@ const REPORTS = "/policy-violations";
 export class TestServer {
   readonly requests: Recorded[] = [];
   readonly violations: string[] = [];
+  /** Paths that were answered with an error. */
+  readonly refused: string[] = [];
   readonly #routes = new Map<string, Reply>();
+  #middleware: Middleware | undefined;
   #server: Awaited<ReturnType<typeof serve>> | undefined;
 
-  /** `root` is what lies at `/`: the test page unless given. `headers` are added, or replace those of the same name. */
+  /**
+   * `root` is what lies at `/`: the test page unless given. `policy` is the project's own unless given. `headers` are
+   * added, or replace those of the same name.
+   */
   static async start({
     root = join(ROOT, "tests/browser/page"),
+    policy = CONTENT_SECURITY_POLICY,
     headers = {},
   }: {
     root?: string | undefined;
+    policy?: string;
     headers?: Record<string, string>;
   } = {}): Promise<TestServer> {
     const server = new TestServer();
     server.#server = await serve({
       root,
       mounts: { "/dist/": join(ROOT, "web/dist"), "/models/": join(ROOT, "models/weights") },
-      headers: {
-        "Content-Security-Policy": `${CONTENT_SECURITY_POLICY}; report-uri ${REPORTS}`,
-        ...headers,
-      },
+      policy: `${policy}; report-uri ${REPORTS}`,
+      headers,
       intercept: (request, response) => server.#intercept(request, response),
     });
     return server;
@@ -82,6 +91,11 @@ export class TestServer {
     }
   }
 
+  /** From now on, leaves to `middleware` what it is not told how to answer. */
+  passOn(middleware: Middleware): void {
+    this.#middleware = middleware;
+  }
+
   /** Cuts every connection; later requests find nobody. */
   async stop(): Promise<void> {
     await this.#server?.close();
@@ -97,7 +111,8 @@ export class TestServer {
     const { method = "", headers } = request;
     const hasBody = Number(headers["content-length"] ?? 0) > 0 || "transfer-encoding" in headers;
     this.requests.push({ method, path: pathname, query: search, hasBody });
-    const reply = this.#routes.get(pathname);
+    response.on("finish", () => response.statusCode >= 400 && this.refused.push(pathname));
+    const reply = this.#routes.get(pathname) ?? (this.#middleware && passOn(this.#middleware, request));
     reply?.(response);
     return reply !== undefined;
   }
@@ -112,4 +127,8 @@ export class TestServer {
       response.writeHead(204).end();
     });
   }
+}
+
+function passOn(middleware: Middleware, request: IncomingMessage): Reply {
+  return (response) => middleware(request, response, () => response.writeHead(404).end());
 }

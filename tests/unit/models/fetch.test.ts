@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FetchError, fetchModel, type Manifest } from "../../../models/fetch.mjs";
+import { FetchError } from "../../../models/fetch/manifest.mjs";
+import { fetchModel, type Manifest } from "../../../models/fetch/models.mjs";
 import { type Answer, type ModelServer, serveModels } from "./model-server.js";
 import { zip } from "./wheel.js";
 

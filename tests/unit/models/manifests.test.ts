@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
-import { readManifests } from "../../../models/fetch.mjs";
+import { readManifests } from "../../../models/fetch/manifest.mjs";
 
 const schema = JSON.parse(
   await readFile(new URL("../../../models/manifest.schema.json", import.meta.url), "utf8"),

@@ -129,6 +129,6 @@ function joined({ tokens, times }: Said, finish: ChatFinish): ChatFinish {
 function startWorker(): WorkerPort {
   return started(
     () =>
-      new Worker(new URL("./chat-worker.js", import.meta.url), { type: "module", name: "inglenook chat" }),
+      new Worker(new URL("./chat-worker.js", import.meta.url), { type: "module", name: "inglenook-chat" }),
   );
 }

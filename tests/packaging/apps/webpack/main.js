@@ -1,0 +1,3 @@
+import { expose } from "./shared/expose.js";
+
+expose();

@@ -1,0 +1,154 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { createInterface } from "node:readline";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { manifestOf, tinyGguf } from "../browser/harness/models.js";
+import { type ModelServer, serveModels } from "../unit/models/model-server.js";
+import { App, type Outcome } from "./harness/app.js";
+
+const FILES = tinyGguf();
+const [PATH, BYTES] = Object.entries(FILES)[0] as [string, Uint8Array];
+const WRONG = Buffer.from(BYTES).fill(1, 100, 200);
+const WEIGHTS = `public/models/own/${PATH}`;
+
+let app: App;
+let server: ModelServer;
+let body: Buffer;
+
+/** As `npx inglenook` does once it has found the command. */
+const inglenook = (...args: string[]): Promise<Outcome> =>
+  app.outcome(app.path("node_modules/.bin/inglenook"), ...args);
+
+beforeAll(async () => {
+  app = await App.install("node");
+});
+afterAll(() => app?.remove());
+
+beforeEach(async () => {
+  body = Buffer.from(BYTES);
+  server = await serveModels((path) => (path === `/files/${PATH}` ? { body } : undefined));
+  const manifest = { ...manifestOf("own", FILES), licence: "MIT", sources: [{ url: `${server.url}/files` }] };
+  writeFileSync(app.path("own.json"), JSON.stringify(manifest));
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+describe("inglenook pull and verify", () => {
+  it("put verified weights and their manifest into an app, once", async () => {
+    expect(await inglenook("pull", "own.json")).toMatchObject({ code: 0 });
+    expect(readFileSync(app.path(WEIGHTS)).equals(body)).toBe(true);
+    expect(JSON.parse(readFileSync(app.path("public/models/own/manifest.json"), "utf8")).id).toBe("own");
+    expect(server.served).toHaveLength(1);
+    expect((await inglenook("pull", "own.json")).stderr).toContain("already there and verified");
+    expect(server.served).toHaveLength(1);
+    expect((await inglenook("verify")).stdout).toContain("own: 1 file");
+  });
+
+  it("find a damaged file, and mend it", async () => {
+    await inglenook("pull", "own.json", "--to", "public/models");
+    writeFileSync(app.path(WEIGHTS), WRONG);
+    const { code, stderr } = await inglenook("verify", "public/models");
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${WEIGHTS} has sha256`);
+    expect(await inglenook("pull", "own.json")).toMatchObject({ code: 0 });
+    expect(await inglenook("verify")).toMatchObject({ code: 0 });
+  });
+
+  it("keep nothing that differs from the manifest", async () => {
+    body = WRONG;
+    const { code, stderr } = await inglenook("pull", "own.json", "--to", "elsewhere");
+    expect(code).toBe(1);
+    expect(stderr).toContain("own: could not be fetched");
+    expect(existsSync(app.path("elsewhere/own", PATH))).toBe(false);
+  });
+
+  it("know the bundled models' hashes, whatever lies beside the files", async () => {
+    const id = "all-minilm-l6-v2-q8_0";
+    mkdirSync(app.path("forged", id), { recursive: true });
+    writeFileSync(app.path("forged", id, "manifest.json"), JSON.stringify(manifestOf(id, FILES)));
+    writeFileSync(app.path("forged", id, PATH), BYTES);
+    const { code, stderr } = await inglenook("verify", "forged");
+    expect(code).toBe(1);
+    expect(stderr).toContain("all-MiniLM-L6-v2-Q8_0.gguf is missing");
+  });
+
+  it.each([
+    [1, "no manifest for nothing", ["pull", "nothing"]],
+    [1, "no manifest", ["pull", "package.json"]],
+    [1, "has no models", ["verify", "shared"]],
+    [2, "which model?", ["pull"]],
+    [2, "Unknown option '--into'", ["pull", "own.json", "--into", "x"]],
+    [2, "There is no command fetch", ["fetch"]],
+    [2, "into which folder?", ["copy"]],
+    [2, "x is no port", ["serve", "--port", "x"]],
+    [1, "nowhere is no folder", ["serve", "nowhere"]],
+    [2, "usage: inglenook <command>", []],
+  ])("exit with %i: %s", async (expected, words, args) => {
+    const { code, stderr } = await inglenook(...args);
+    expect(stderr).toContain(words);
+    expect(code).toBe(expected);
+  });
+
+  it("explain themselves", async () => {
+    expect((await app.outcome("npx", "inglenook", "--help")).stdout).toMatch(
+      /pull[\s\S]*verify[\s\S]*serve[\s\S]*copy/,
+    );
+    const { code, stdout } = await inglenook("pull", "--help");
+    expect(code).toBe(0);
+    expect(stdout).toContain("usage: inglenook pull <model | manifest.json>… [--to DIR]");
+  });
+});
+
+describe("inglenook serve", () => {
+  let url: string;
+  let stop: () => void;
+
+  beforeAll(async () => {
+    mkdirSync(app.path("site"));
+    for (const name of ["index.html", "a.js", "a.mjs", "a.wasm", "a.gguf"]) {
+      writeFileSync(app.path("site", name), name);
+    }
+    const child = spawn(
+      process.execPath,
+      [app.path("node_modules/.bin/inglenook"), "serve", "site", "--port", "0"],
+      {
+        cwd: app.folder,
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    stop = () => child.kill();
+    for await (const line of createInterface(child.stdout)) {
+      url = line;
+      break;
+    }
+  });
+  afterAll(() => stop?.());
+
+  it.each([
+    ["", "text/html; charset=utf-8"],
+    ["a.js", "text/javascript; charset=utf-8"],
+    ["a.mjs", "text/javascript; charset=utf-8"],
+    ["a.wasm", "application/wasm"],
+    ["a.gguf", "application/octet-stream"],
+  ])("answers /%s as %s, isolated", async (path, type) => {
+    const response = await fetch(url + path);
+    expect(await response.text()).toBe(path || "index.html");
+    expect(response.headers.get("content-type")).toBe(type);
+    expect(response.headers.get("cross-origin-opener-policy")).toBe("same-origin");
+    expect(response.headers.get("cross-origin-embedder-policy")).toBe("require-corp");
+  });
+
+  it.each(["/../package.json", "/%2e%2e/package.json", "/..%2fpackage.json"])(
+    "keeps %s to itself",
+    async (path) => {
+      // `fetch` would normalise the path first.
+      const status = await new Promise((resolve, reject) => {
+        const { hostname, port } = new URL(url);
+        request({ hostname, port, path }, ({ statusCode }) => resolve(statusCode))
+          .on("error", reject)
+          .end();
+      });
+      expect(status).toBe(404);
+    },
+  );
+});
