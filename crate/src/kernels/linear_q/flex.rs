@@ -62,7 +62,6 @@ pub(crate) trait PackedOps: Backend {
         x: FloatTensor<Self>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         format: Format,
         out: usize,
     ) -> FloatTensor<Self>;
@@ -72,7 +71,6 @@ pub(crate) trait PackedOps: Backend {
         x: FloatTensor<Self>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         residual: FloatTensor<Self>,
         format: Format,
     ) -> FloatTensor<Self>;
@@ -82,7 +80,6 @@ pub(crate) trait PackedOps: Backend {
         ids: Vec<u32>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         format: Format,
         width: usize,
     ) -> FloatTensor<Self>;

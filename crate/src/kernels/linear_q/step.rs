@@ -77,10 +77,6 @@ impl PackedWeight {
         let stacked = Quantised {
             planes: Tensor::cat(pieces.iter().map(|piece| piece.planes.clone()).collect(), 0),
             scales: Tensor::cat(pieces.iter().map(|piece| piece.scales.clone()).collect(), 0),
-            groups: match first.format.grouped {
-                true => Tensor::cat(pieces.iter().map(|piece| piece.groups.clone()).collect(), 0),
-                false => first.groups.clone(),
-            },
             format: first.format,
             rows,
         };
@@ -114,13 +110,12 @@ pub(crate) fn linear_step(x: Tensor<2>, weight: &PackedWeight, around: Around<'_
     for (first, piece) in weight.quantised() {
         let then = if then == Then::Store(0) { Then::Store(first) } else { then.clone() };
         let how = describe(piece, columns, around, then);
-        let [planes, scales, groups] = piece.parts();
+        let [planes, scales] = piece.parts();
         out = Tensor::from_dispatch(Dispatch::linear_step(
             x.clone().into_dispatch(),
             around.constants.clone().into_dispatch(),
             planes,
             scales,
-            groups,
             residual.clone().into_dispatch(),
             out.into_dispatch(),
             how,
@@ -153,13 +148,12 @@ pub(crate) fn remember_step(
     let piece = weight.whole()?;
     let query = Tensor::<2>::empty([1, cache.heads.query * cache.heads.width], &x.device());
     let how = describe(piece, weight.shape[1], around, Then::Remember(cache.heads));
-    let [planes, scales, groups] = piece.parts();
+    let [planes, scales] = piece.parts();
     Some(Tensor::from_dispatch(Dispatch::remember_step(
         x.into_dispatch(),
         around.constants.clone().into_dispatch(),
         planes,
         scales,
-        groups,
         step.clone().into_dispatch(),
         query.into_dispatch(),
         cache.keys.clone().into_dispatch(),
@@ -188,13 +182,12 @@ pub(crate) fn embed_step(
             factor: factor.to_bits(),
             angles: angles.dims()[1],
         };
-        let [planes, scales, groups] = piece.parts();
+        let [planes, scales] = piece.parts();
         out = Tensor::from_dispatch(Dispatch::embed_step(
             step.clone().into_dispatch(),
             angles.clone().into_dispatch(),
             planes,
             scales,
-            groups,
             out.into_dispatch(),
             how,
         ));

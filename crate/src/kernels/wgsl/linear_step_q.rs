@@ -78,8 +78,8 @@ impl LinearStep {
         if self.has_constants() {
             add("constants", READ, "vec4<f32>", &mut next);
         }
-        let (weight, after) = quants::buffers(self.format, next, READ);
-        next = after;
+        let weight = quants::buffers(self.format, next, READ);
+        next += 2;
         let last: &[(&str, &str, &str)] = match self.then {
             Then::Store(_) | Then::Gate(_) => &[("out", "read_write", "f32")],
             Then::Add => &[("residual", READ, "f32"), ("out", "read_write", "f32")],
