@@ -75,8 +75,8 @@ impl Llama {
         found.map(Some)
     }
 
-    /// Has kernels compiled that the self-test has not used, since they depend on the vocabulary or copy a cache that
-    /// grows: what an answer would wait for. The cache is one of its own.
+    /// Has kernels compiled that the self-test has not used, since they depend on the vocabulary, or copy a cache that
+    /// grows or is shared with a clone: what an answer would wait for. The cache is one of its own.
     ///
     /// # Errors
     /// Those of [`Llama::next`].
@@ -88,6 +88,7 @@ impl Llama {
         if self.config.max_position_embeddings > cache.capacity() {
             cache.reserve(cache.capacity())?;
         }
+        cache.clone().own_all()?;
         Ok(())
     }
 

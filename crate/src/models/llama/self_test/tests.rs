@@ -57,6 +57,15 @@ fn config() -> LlamaConfig {
     }
 }
 
+/// With biases, and heads that are not normalised.
+fn biased() -> LlamaConfig {
+    let json =
+        br#"{"model_type": "qwen2", "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
+    LlamaConfig::from_json(json).unwrap()
+}
+
 #[test]
 fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
     for dtype in STORED {
@@ -77,11 +86,7 @@ fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
 /// A GPU rounds no activations: it gives what the exact weights give, however layers are put together.
 #[test]
 fn a_gpu_computes_in_f32() {
-    let biased =
-        br#"{"model_type": "qwen2", "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 64,
-        "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
-    let configs = [config(), LlamaConfig::from_json(biased).unwrap()];
+    let configs = [config(), biased()];
     for (dtype, config) in STORED.iter().flat_map(|dtype| configs.iter().map(move |config| (*dtype, config)))
     {
         let kinds = all(dtype);
@@ -103,9 +108,28 @@ fn a_gpu_finds_the_tokens_that_the_logits_say() {
         sliding_window: Some(5),
         ..config()
     };
-    for (config, dtype) in [(config(), Dtype::Q4_1), (sliding, Dtype::Q6_K)] {
+    // Heads that no kernel turns as it multiplies.
+    let narrow = LlamaConfig { num_attention_heads: 8, head_dim: 20, ..biased() };
+    let mixed = Stored {
+        vocabulary: [Dtype::Q6_K; 2],
+        layers: vec![[
+            Dtype::Q4_K,
+            Dtype::Q4_K,
+            Dtype::Q6_K,
+            Dtype::Q4_K,
+            Dtype::Q4_K,
+            Dtype::Q5_K,
+            Dtype::Q6_K,
+        ]],
+    };
+    for (config, kinds) in [
+        (config(), all(Dtype::Q4_1)),
+        (sliding, all(Dtype::Q6_K)),
+        (config(), mixed.clone()),
+        (biased(), mixed),
+        (narrow, all(Dtype::Q8_0)),
+    ] {
         for device in devices().into_iter().skip(1) {
-            let kinds = all(dtype);
             let llama = Llama::load(&config, &Synthetic(&kinds), &device).unwrap();
             let exact = Exact(Synthetic(&kinds));
             let exact = Llama::load(&config, &exact, &Device::flex()).unwrap();
