@@ -41,6 +41,10 @@ impl Weights for Exact<'_> {
     }
 }
 
+fn logits_of(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Vec<f32>> {
+    pollster::block_on(logits(config, weights, device, &mut Progress::unwatched()))
+}
+
 /// Everything is of one type.
 fn all(dtype: Dtype) -> Stored {
     Stored { vocabulary: [dtype; 2], layers: vec![[dtype; MATRICES.len()]] }
@@ -70,14 +74,14 @@ fn biased() -> LlamaConfig {
 fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
     for dtype in STORED {
         let (kinds, device) = (all(dtype), Device::flex());
-        let stored = pollster::block_on(logits(&config(), &Synthetic(&kinds), &device)).unwrap();
-        let exact = pollster::block_on(logits(&config(), &Exact(Synthetic(&kinds)), &device)).unwrap();
+        let stored = logits_of(&config(), &Synthetic(&kinds), &device).unwrap();
+        let exact = logits_of(&config(), &Exact(Synthetic(&kinds)), &device).unwrap();
         let rounding = difference(&stored, &exact);
         assert!(rounding < TOLERANCE / 2.0, "{dtype}: {rounding}");
         assert!(
             stored.iter().all(|logit| logit.abs() < 100.0) && stored.iter().any(|logit| logit.abs() > 0.1)
         );
-        let other = pollster::block_on(logits(&config(), &Synthetic(&all(Dtype::F32)), &device)).unwrap();
+        let other = logits_of(&config(), &Synthetic(&all(Dtype::F32)), &device).unwrap();
         assert!(Blocks::of(dtype).is_none() || difference(&stored, &other) > 4.0 * TOLERANCE, "{dtype}");
     }
     assert!(difference(&[f32::NAN], &[1.0]).is_nan() && difference(&[0.0], &[1.0]) > TOLERANCE);
@@ -90,9 +94,9 @@ fn a_gpu_computes_in_f32() {
     for (dtype, config) in STORED.iter().flat_map(|dtype| configs.iter().map(move |config| (*dtype, config)))
     {
         let kinds = all(dtype);
-        let exact = pollster::block_on(logits(config, &Exact(Synthetic(&kinds)), &Device::flex()));
+        let exact = logits_of(config, &Exact(Synthetic(&kinds)), &Device::flex());
         for device in devices().into_iter().skip(1) {
-            let found = pollster::block_on(logits(config, &Synthetic(&kinds), &device)).unwrap();
+            let found = logits_of(config, &Synthetic(&kinds), &device).unwrap();
             let difference = difference(&found, exact.as_ref().unwrap());
             assert!(difference < 1e-5, "{dtype}: {difference}");
         }
@@ -190,7 +194,7 @@ fn every_device_passes_the_test() {
     {
         let stored = Stored { vocabulary: [Dtype::Q8_0, Dtype::Q6_K], layers };
         for device in devices() {
-            pollster::block_on(run(config, &stored, &device)).unwrap();
+            pollster::block_on(run(config, &stored, &device, &mut Progress::unwatched())).unwrap();
         }
     }
 }
