@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type DownloadProgressEvent, type PrepareProgressEvent, watchLoad } from "../../web/src/monitor.js";
+import { type DownloadProgressEvent, type LoadProgressEvent, watchLoad } from "../../web/src/monitor.js";
 
 const bytes = (bytesLoaded: number, bytesTotal: number) => ({ bytesLoaded, bytesFetched: 0, bytesTotal });
 
@@ -69,7 +69,7 @@ describe("watchLoad", () => {
   });
 
   it("tells how far the preparation has come, which never goes back either", () => {
-    const [seen, handled]: [PrepareProgressEvent[], number[]] = [[], []];
+    const [seen, handled]: [LoadProgressEvent[], number[]] = [[], []];
     const report = watchLoad((monitor) => {
       monitor.addEventListener("prepareprogress", (event) => seen.push(event));
       monitor.onprepareprogress = ({ loaded }) => handled.push(loaded);

@@ -1,50 +1,43 @@
 import { addEventHandler } from "./event-handler.js";
 import type { LoadProgress } from "./worker/protocol.js";
 
-/** Progress towards a model that is ready to load, whether its bytes come from the network or the cache. */
-export class DownloadProgressEvent extends Event {
+/** How far something has come that a model needs before it is ready. */
+export class LoadProgressEvent extends Event {
   /** The fraction done, 0..1, as in the W3C Prompt API. */
   readonly loaded: number;
   /** Always 1, as in the W3C Prompt API. */
   readonly total = 1;
   readonly lengthComputable = true;
+
+  constructor(type: string, loaded: number) {
+    super(type);
+    this.loaded = loaded;
+  }
+}
+
+/** Progress of a model's files, whether their bytes come from the network or the cache. */
+export class DownloadProgressEvent extends LoadProgressEvent {
   /** Bytes of model files read so far. */
   readonly bytesLoaded: number;
   /** Bytes of all model files; Infinity where the host does not say, and then `loaded` is 0 until the end. */
   readonly bytesTotal: number;
 
   constructor(bytesLoaded: number, bytesTotal: number) {
-    super("downloadprogress");
+    super("downloadprogress", bytesTotal > 0 ? bytesLoaded / bytesTotal : 1);
     this.bytesLoaded = bytesLoaded;
     this.bytesTotal = bytesTotal;
-    this.loaded = bytesTotal > 0 ? bytesLoaded / bytesTotal : 1;
-  }
-}
-
-/**
- * Progress of what follows the download: weights are brought into the device's layout, and on a GPU its numbers are
- * tested and its kernels compiled, which takes seconds the first time.
- */
-export class PrepareProgressEvent extends Event {
-  /** The fraction done, 0..1, in steps that are known beforehand but do not take the same time. */
-  readonly loaded: number;
-  /** Always 1. */
-  readonly total = 1;
-  readonly lengthComputable = true;
-
-  constructor(loaded: number) {
-    super("prepareprogress");
-    this.loaded = loaded;
   }
 }
 
 /**
  * What `create({ monitor })` hands to the application: an event target that fires `downloadprogress`, as in the W3C
- * Prompt API, and then `prepareprogress`. Both begin with 0, never go back, and end with 1.
+ * Prompt API, and then `prepareprogress`, while the weights are laid out for the device and, on a GPU, its numbers are
+ * tested and its kernels compiled, which may take seconds. Both go from 0 to 1 and never back. What is counted of the
+ * second are steps that do not take the same time.
  */
 export interface CreateMonitor extends EventTarget {
   ondownloadprogress: ((event: DownloadProgressEvent) => void) | null;
-  onprepareprogress: ((event: PrepareProgressEvent) => void) | null;
+  onprepareprogress: ((event: LoadProgressEvent) => void) | null;
   addEventListener(
     type: "downloadprogress",
     listener: (event: DownloadProgressEvent) => void,
@@ -52,7 +45,7 @@ export interface CreateMonitor extends EventTarget {
   ): void;
   addEventListener(
     type: "prepareprogress",
-    listener: (event: PrepareProgressEvent) => void,
+    listener: (event: LoadProgressEvent) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
   addEventListener(
@@ -74,21 +67,17 @@ export function watchLoad(
   const target = new EventTarget() as CreateMonitor;
   addEventHandler(target, "downloadprogress");
   addEventHandler(target, "prepareprogress");
-  let last = -1;
-  let wasOver = false;
-  let prepared = -1;
+  const reached: Record<string, number> = {};
   monitor(target);
   return (progress) => {
-    if ("prepared" in progress) {
-      if (progress.prepared <= prepared) return;
-      prepared = progress.prepared;
-      target.dispatchEvent(new PrepareProgressEvent(prepared));
-      return;
-    }
-    const { bytesLoaded, bytesTotal } = progress;
-    const isOver = bytesLoaded >= bytesTotal;
-    if (bytesLoaded < last || (bytesLoaded === last && isOver === wasOver)) return;
-    [last, wasOver] = [bytesLoaded, isOver];
-    target.dispatchEvent(new DownloadProgressEvent(bytesLoaded, bytesTotal));
+    const event =
+      "prepared" in progress
+        ? new LoadProgressEvent("prepareprogress", progress.prepared)
+        : new DownloadProgressEvent(progress.bytesLoaded, progress.bytesTotal);
+    // Bytes say how far a download has come whose end is not known, and what is loaded, that it is over.
+    const now = event.loaded + (event instanceof DownloadProgressEvent ? event.bytesLoaded : 0);
+    if (now <= (reached[event.type] ?? -1)) return;
+    reached[event.type] = now;
+    target.dispatchEvent(event);
   };
 }

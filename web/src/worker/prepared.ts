@@ -10,11 +10,12 @@ export async function prepared<T>(
   onProgress: (progress: LoadProgress) => void,
   load: (tell: (fraction: number) => void) => Promise<T>,
 ): Promise<T> {
-  onProgress({ prepared: 0 });
-  const tell = (fraction: number) => {
-    if (fraction < 1) onProgress({ prepared: fraction });
-  };
-  const model = await orFault(device, load(tell));
-  onProgress({ prepared: 1 });
+  const tell = (prepared: number) => onProgress({ prepared });
+  tell(0);
+  const model = await orFault(
+    device,
+    load((fraction) => fraction < 1 && tell(fraction)),
+  );
+  tell(1);
   return model;
 }

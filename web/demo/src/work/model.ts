@@ -4,7 +4,7 @@ import type {
   DeviceChoice,
   DownloadProgressEvent,
   Fallback,
-  PrepareProgressEvent,
+  LoadProgressEvent,
 } from "inglenook";
 import { asFailure, type Failure, isAbort } from "./failure";
 
@@ -187,7 +187,7 @@ export class Model<T extends Loadable> extends EventTarget {
     else this.#become({ phase: "fetching", fraction: loaded, bytes: bytesLoaded, total: bytesTotal });
   }
 
-  #prepared({ loaded }: PrepareProgressEvent, signal: AbortSignal): void {
+  #prepared({ loaded }: LoadProgressEvent, signal: AbortSignal): void {
     if (!signal.aborted) this.#become({ phase: "starting", fraction: loaded });
   }
 
