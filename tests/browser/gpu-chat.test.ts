@@ -24,6 +24,8 @@ const FILES = [
   "tiny-qwen3/model-f32.gguf",
 ];
 
+const golden = (path: string) => readFileSync(join(ROOT, "tests/golden", path));
+
 /** Runs in the worker before its own code: every look at the clock takes it so much further. */
 const clockOf = (ms: number) => `{ let now = 0; performance.now = () => (now += ${ms}); }`;
 
@@ -46,8 +48,7 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
   });
 
   it.each(FILES)("passes the self-test with %s, and answers", async (path) => {
-    const file = readFileSync(join(ROOT, "tests/golden", path));
-    const model = hostModel(site.server, { "model.gguf": file });
+    const model = hostModel(site.server, { "model.gguf": golden(path) });
     const found = await site.opened.page.evaluate(async (model) => {
       const session = await inglenook.LanguageModel.create({ model, temperature: 0, maxTokens: 4 });
       await session.prompt("the cat tells a story to the blue cat");
@@ -90,12 +91,13 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
   );
 
   it.each([
-    ["on a fast machine", 1, "model-q8_0.gguf"],
-    ["on a slow one", 1000, "model-q8_0.gguf"],
-    ["with weights that are not quantised", 1, "model-f32.gguf"],
-  ] as const)("compiles nothing more for other lengths or a clone, %s", async (_, ms, name) => {
+    ["on a fast machine", 1, "tiny-llama/model-q8_0.gguf"],
+    ["on a slow one", 1000, "tiny-llama/model-q8_0.gguf"],
+    ["with weights that are not quantised", 1, "tiny-llama/model-f32.gguf"],
+    ["with weights of several types", 1, "tiny-llama/model-q5_1.gguf"],
+  ])("compiles nothing more for other lengths or a clone, %s", async (_, ms, path) => {
     site.server.setPrelude(COUNTED_GPU + clockOf(ms));
-    const model = hostModel(site.server, { "model.gguf": tinyLlama(name) });
+    const model = hostModel(site.server, { "model.gguf": golden(path) });
     const words = (count: number) => Array(count).fill("the").join(" ");
     /** Has an answer given to so many words, and tells how many tokens were read. */
     const read = (count: number) =>

@@ -20,9 +20,10 @@ pub(super) fn buffers(format: Format, binding: usize, read: &str) -> String {
     )
 }
 
-/// The two words of groups that a block has.
-const PAIR_OF_WORDS: &str =
-    "select(scales[groups + place % 8u / 2u].xy, scales[groups + place % 8u / 2u].zw, place % 2u == 1u)";
+/// The words of the groups of a block, where it has four, or two.
+const FOUR_WORDS: &str = "  let words = scales[groups + place % 8u];\n";
+const TWO_WORDS: &str = "  let both = scales[groups + place % 8u / 2u];
+  let words = select(both.xy, both.zw, place % 2u == 1u);\n";
 
 /// Words of a block, in vectors of four.
 fn block_vectors(format: Format) -> usize {
@@ -74,11 +75,11 @@ fn factors(format: Format) -> String {
 }}"
         );
     }
-    // A block has two words of groups or four: of each of its groups that of the scales, then that of the minimums.
-    let (block, [low, high]) = match (format.group, format.mins) {
-        (16, true) => ("scales[groups + place % 8u]", ["which", "2u + which"]),
-        (16, false) => (PAIR_OF_WORDS, ["0u", "1u"]),
-        _ => (PAIR_OF_WORDS, ["which"; 2]),
+    // Of each group that of the scales, then that of the minimums.
+    let (words, [low, high]) = match (format.group, format.mins) {
+        (16, true) => (FOUR_WORDS, ["which", "2u + which"]),
+        (16, false) => (TWO_WORDS, ["0u", "1u"]),
+        _ => (TWO_WORDS, ["which"; 2]),
     };
     format!(
         "fn bytes_of(word: u32) -> vec4<f32> {{
@@ -88,8 +89,7 @@ fn factors(place: u32, which: u32) -> Pair {{
   let record = place / 8u * {}u;
   let factor = bitcast<vec4<f32>>(scales[record + which]);
   let groups = record + {lanes}u;
-  let words = {block};
-  return Pair(factor * bytes_of(words[{low}]), factor * bytes_of(words[{high}]));
+{words}  return Pair(factor * bytes_of(words[{low}]), factor * bytes_of(words[{high}]));
 }}",
         format.record_words() / 4
     )
