@@ -1,7 +1,7 @@
 /** The browsers that the tests drive: where they are, and how one that is missing is installed. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { basename, delimiter, dirname, join } from "node:path";
 import { ROOT, run, say } from "../web/stage.mjs";
 
 const MAC = "/Applications";
@@ -64,6 +64,21 @@ export function findBrowser(kind) {
   return (
     candidates.find((path) => existsSync(path)) ?? (kind === "chromium" ? downloadedChromium() : undefined)
   );
+}
+
+/**
+ * What a native program needs in its environment to find the Vulkan device that comes with Chromium, which the processor
+ * computes; `undefined` when there is none.
+ * @returns {Record<string, string> | undefined}
+ */
+export function softwareVulkan() {
+  const chromium = findBrowser("chromium");
+  if (!chromium) return undefined;
+  // Debian's command is a script; what belongs to it lies elsewhere.
+  const folders = [dirname(realpathSync(chromium)), join("/usr/lib", basename(chromium))];
+  const files = ["vk_swiftshader_icd.json", "libvk_swiftshader.so", "libvulkan.so.1"];
+  const folder = folders.find((folder) => files.every((file) => existsSync(join(folder, file))));
+  return folder && { VK_DRIVER_FILES: join(folder, "vk_swiftshader_icd.json"), LD_LIBRARY_PATH: folder };
 }
 
 /** Installs whatever can be installed without asking. A browser that stays missing has its tests skipped. */

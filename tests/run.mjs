@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { setup } from "../web/setup.mjs";
 import { clock, command, ROOT, run, StageError, say, stage } from "../web/stage.mjs";
-import { findBrowser, installBrowsers } from "./browsers.mjs";
+import { findBrowser, installBrowsers, softwareVulkan } from "./browsers.mjs";
 
 const WASM = ["-p", "inglenook", "--lib", "--target", "wasm32-unknown-unknown"];
 /** Whose weights the tests read. */
@@ -58,6 +58,17 @@ async function generateBindings() {
 
 function cargoTest(...args) {
   return run("cargo", ["test", ...args], { onLine: countTests });
+}
+
+/** All of them, those of kernels on a GPU too, which the processor plays. */
+async function rustTests() {
+  const vulkan = softwareVulkan();
+  if (!vulkan) {
+    say("skipped: what needs a GPU, since no Chromium brings one for Vulkan");
+    return cargoTest("--workspace");
+  }
+  const env = { ...vulkan, INGLENOOK_NEEDS_GPU: "1" };
+  await run("cargo", ["test", "--workspace", "--features", "inglenook/gpu"], { env, onLine: countTests });
 }
 
 function countTests(line) {
@@ -116,7 +127,7 @@ async function check() {
 
 async function everything() {
   const { buildAll } = await import("../web/build.mjs");
-  await stage("Rust tests", () => cargoTest("--workspace"));
+  await stage("Rust tests", rustTests);
   await stage("Kernels in WebAssembly", () =>
     cargoTest("-p", "inglenook", "--lib", "--target", "wasm32-wasip1", "kernels"),
   );

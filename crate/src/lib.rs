@@ -13,6 +13,7 @@ pub mod kernels;
 mod memory;
 pub mod models;
 pub mod nn;
+pub mod progress;
 pub mod tasks;
 pub mod tokenizer;
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]

@@ -8,6 +8,7 @@ mod embedder;
 mod error;
 mod files;
 mod language_model;
+mod progress;
 #[cfg(target_feature = "atomics")]
 pub mod threads;
 mod vector_index;

@@ -5,7 +5,7 @@ import type { LanguageModel, LanguageModelMessage, ModelManifest } from "../../w
 import { ROOT } from "../../web/stage.mjs";
 import { type GoldenChat, tinyChats, tinyLlama } from "./harness/chats.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
-import { HARDWARE, NO_SUBGROUPS } from "./harness/faults.js";
+import { HARDWARE, LEAST_LIMITS, NO_SUBGROUPS } from "./harness/faults.js";
 import { COUNTED_GPU, gpuCounts } from "./harness/gpu-counts.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
@@ -23,6 +23,8 @@ const FILES = [
   "tiny-gemma3-softcap/model-q8_0.gguf",
   "tiny-qwen3/model-f32.gguf",
 ];
+
+const golden = (path: string) => readFileSync(join(ROOT, "tests/golden", path));
 
 /** Runs in the worker before its own code: every look at the clock takes it so much further. */
 const clockOf = (ms: number) => `{ let now = 0; performance.now = () => (now += ${ms}); }`;
@@ -46,8 +48,7 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
   });
 
   it.each(FILES)("passes the self-test with %s, and answers", async (path) => {
-    const file = readFileSync(join(ROOT, "tests/golden", path));
-    const model = hostModel(site.server, { "model.gguf": file });
+    const model = hostModel(site.server, { "model.gguf": golden(path) });
     const found = await site.opened.page.evaluate(async (model) => {
       const session = await inglenook.LanguageModel.create({ model, temperature: 0, maxTokens: 4 });
       await session.prompt("the cat tells a story to the blue cat");
@@ -59,10 +60,10 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
     expect(found.metrics?.generatedTokens).toBeGreaterThan(0);
   });
 
-  it("passes the self-test with all the kernels that a GPU gets", async () => {
+  it("passes the self-test with all the kernels that a GPU gets, within the least limits", async () => {
     const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
     const pipelines = async (prelude: string) => {
-      site.server.setPrelude(prelude + COUNTED_GPU);
+      site.server.setPrelude(LEAST_LIMITS + prelude + COUNTED_GPU);
       await open(model, 1);
       const { pipelines } = await gpuCounts(site.opened.page);
       await held((session) => session.destroy(), null);
@@ -90,11 +91,13 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
   );
 
   it.each([
-    ["a fast machine", 1],
-    ["a slow one", 1000],
-  ])("compiles nothing more for other lengths, on %s", async (_, ms) => {
+    ["on a fast machine", 1, "tiny-llama/model-q8_0.gguf"],
+    ["on a slow one", 1000, "tiny-llama/model-q8_0.gguf"],
+    ["with weights that are not quantised", 1, "tiny-llama/model-f32.gguf"],
+    ["with weights of several types", 1, "tiny-llama/model-q5_1.gguf"],
+  ])("compiles nothing more for other lengths or a clone, %s", async (_, ms, path) => {
     site.server.setPrelude(COUNTED_GPU + clockOf(ms));
-    const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
+    const model = hostModel(site.server, { "model.gguf": golden(path) });
     const words = (count: number) => Array(count).fill("the").join(" ");
     /** Has an answer given to so many words, and tells how many tokens were read. */
     const read = (count: number) =>
@@ -113,8 +116,15 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
     expect([...rests].filter((rest) => 1 < rest && rest < 9).length).toBeGreaterThan(3);
     const second = await gpuCounts(site.opened.page);
     expect(second.dispatches).toBeGreaterThan(first.dispatches);
-    // Now the cache grows.
+    // Now the cache grows, and then another session goes on from it.
     await read(700);
+    const cloned = held(async (session, text) => {
+      const clone = await session.clone();
+      await clone.prompt(text);
+      clone.destroy();
+      return clone.metrics?.reusedTokens;
+    }, words(3));
+    expect(await cloned).toBeGreaterThan(700);
     const third = await gpuCounts(site.opened.page);
     expect([second.pipelines, third.pipelines]).toEqual([first.pipelines, first.pipelines]);
     console.log(`GPU calls: ${JSON.stringify({ first, second, third })}`);

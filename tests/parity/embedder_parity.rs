@@ -74,7 +74,7 @@ fn folder(directory: &Path, weights: &str) -> ModelFiles {
 }
 
 fn load_as(dtype: DtypeChoice, mut files: ModelFiles, limit: Option<usize>) -> Embedder {
-    pollster::block_on(Embedder::load(&mut files, Device::cpu(), dtype, limit)).unwrap()
+    pollster::block_on(Embedder::load(&mut files, Device::cpu(), dtype, limit, &|_| {})).unwrap()
 }
 
 fn load(files: ModelFiles, limit: Option<usize>) -> Embedder {

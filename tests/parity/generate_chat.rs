@@ -33,7 +33,7 @@ fn load_bytes(bytes: &[u8], context_window: Option<usize>) -> Result<LanguageMod
     files.open("model.gguf", None, None)?;
     files.push(bytes)?;
     files.close()?;
-    block_on(LanguageModel::load(&mut files, Device::cpu(), LoadOptions { context_window }))
+    block_on(LanguageModel::load(&mut files, Device::cpu(), LoadOptions { context_window }, &|_| {}))
 }
 
 /// Where `text` is in a file.

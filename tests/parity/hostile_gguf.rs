@@ -52,7 +52,7 @@ fn load(bytes: &[u8]) -> Result<LanguageModel> {
     files.open("model.gguf", None, None)?;
     files.push(bytes)?;
     files.close()?;
-    block_on(LanguageModel::load(&mut files, Device::cpu(), LoadOptions::default()))
+    block_on(LanguageModel::load(&mut files, Device::cpu(), LoadOptions::default(), &|_| {}))
 }
 
 fn answer(model: &LanguageModel, options: Answer) -> Result<Finish> {

@@ -55,7 +55,7 @@ fn loading_takes_at_most_a_quarter_more_than_the_file() {
         }
     }
     files.close().unwrap();
-    let model = LanguageModel::load(&mut files, Device::cpu(), LoadOptions::default());
+    let model = LanguageModel::load(&mut files, Device::cpu(), LoadOptions::default(), &|_| {});
     let model = pollster::block_on(model).unwrap();
     let (most, after) = (MOST.load(Relaxed) - before, NOW.load(Relaxed) - before);
     println!("file {length} bytes, at most {most}, loaded {after}");

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { forgetSource, readSource } from "../../web/src/worker/chat-source.js";
 import type { FileSink } from "../../web/src/worker/download.js";
-import type { ChatSource, LoadProgress } from "../../web/src/worker/protocol.js";
+import type { ByteProgress, ChatSource } from "../../web/src/worker/protocol.js";
 import { FakeCaches } from "./fake-caches.js";
 
 const weights = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 251));
@@ -52,7 +52,7 @@ afterEach(() => {
 
 async function read(source: ChatSource = { kind: "url", url }) {
   const sink = new FakeSink();
-  const progress: LoadProgress[] = [];
+  const progress: ByteProgress[] = [];
   await readSource(source, sink, (p) => progress.push({ ...p }));
   expect(sink.closed).toBe(true);
   return { sink, progress };

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ModelFile, ModelManifest } from "../../web/src/manifest.js";
 import { type FileSink, readModel } from "../../web/src/worker/download.js";
-import type { LoadProgress } from "../../web/src/worker/protocol.js";
+import type { ByteProgress } from "../../web/src/worker/protocol.js";
 import { FakeCaches } from "./fake-caches.js";
 
 const hashOf = (bytes: Uint8Array = Buffer.of()) => createHash("sha256").update(bytes).digest("hex");
@@ -75,7 +75,7 @@ afterEach(() => {
 
 async function read(modelHost = host, model = manifest) {
   const files = new FakeFiles();
-  const progress: LoadProgress[] = [];
+  const progress: ByteProgress[] = [];
   await readModel({ manifest: model, modelHost }, files, (p) => progress.push({ ...p }));
   return { files, progress };
 }

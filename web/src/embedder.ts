@@ -4,7 +4,7 @@ import { addEventHandler } from "./event-handler.js";
 import type { ModelManifest } from "./manifest.js";
 import { ModelHost } from "./model-host.js";
 import { checkDevice, checkDtype, resolveHost, resolveModel } from "./models.js";
-import { type CreateMonitor, watchDownload } from "./monitor.js";
+import { type CreateMonitor, watchLoad } from "./monitor.js";
 import { findCached, openCache } from "./worker/cache.js";
 import { probeGpu } from "./worker/gpu-probe.js";
 import type {
@@ -36,7 +36,7 @@ export interface EmbedderOptions extends EmbedderSource {
    * f32. Default: `"auto"`, which is f32.
    */
   dtype?: EmbedderDtypeChoice | undefined;
-  /** Receives the event target that reports the download. */
+  /** Receives the event target that reports the download and what follows it. */
   monitor?: ((monitor: CreateMonitor) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -99,12 +99,12 @@ export class Embedder extends EventTarget {
     requireSimd();
     const manifest = resolveModel(model);
     const params = { manifest, modelHost: resolveHost(modelHost), device, dtype };
-    const onBytes = watchDownload(monitor);
+    const onProgress = watchLoad(monitor);
     creating.add(manifest);
     try {
       return new Embedder(
         manifest.id,
-        await ModelHost.start({ kind: "load", params, startWorker, onBytes }, signal),
+        await ModelHost.start({ kind: "load", params, startWorker, onProgress }, signal),
       );
     } finally {
       creating.delete(manifest);

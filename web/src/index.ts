@@ -26,7 +26,7 @@ export {
   type LanguageModelSamplingMode,
 } from "./language-model.js";
 export type { ModelFile, ModelManifest } from "./manifest.js";
-export type { CreateMonitor, DownloadProgressEvent } from "./monitor.js";
+export type { CreateMonitor, DownloadProgressEvent, LoadProgressEvent } from "./monitor.js";
 export { similarity } from "./similarity.js";
 export { type SearchHit, VectorIndex, type VectorIndexOptions } from "./vector-index.js";
 export type {

@@ -84,7 +84,7 @@ export interface LanguageModelCreateCoreOptions extends LanguageModelSampling {
 export interface LanguageModelCreateOptions extends LanguageModelCreateCoreOptions {
   /** How every conversation begins; never left out when the context is full. */
   initialPrompts?: readonly LanguageModelMessage[] | undefined;
-  /** Receives the event target that reports the download. */
+  /** Receives the event target that reports the download and what follows it, up to the initial prompts. */
   monitor?: ((monitor: CreateMonitor) => void) | undefined;
   /** Ends the creation, and later the session. */
   signal?: AbortSignal | undefined;

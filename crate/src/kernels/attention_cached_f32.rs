@@ -367,7 +367,17 @@ mod tests {
         let Some(gpu) = crate::kernels::testing::native_gpu() else { return };
         let rules =
             [(None, None), (Some(1), None), (Some(130), Some(1.5)), (Some(700), None), (None, Some(0.7))];
-        let shapes = [[1, 1, 4], [3, 3, 64], [1, 4, 256], [2, 2, 80], [2, 7, 128], [1, 2, 512]];
+        // More query heads than one workgroup takes, too.
+        let shapes = [
+            [1, 1, 4],
+            [3, 3, 64],
+            [1, 4, 256],
+            [2, 2, 80],
+            [2, 7, 128],
+            [1, 2, 512],
+            [2, 16, 64],
+            [1, 17, 4],
+        ];
         let cases = shapes.iter().flat_map(|shape| rules.map(|rules| (*shape, rules)));
         for (i, ([heads, group, width], (window, cap))) in cases.enumerate() {
             let rules = Scores { scale: 0.4, cap, window };

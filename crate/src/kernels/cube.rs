@@ -49,36 +49,33 @@ impl PackedOps for CubeBackend {
         x: CubeTensor,
         planes: CubeTensor,
         scales: CubeTensor,
-        groups: CubeTensor,
         format: Format,
         out: usize,
     ) -> CubeTensor {
-        linear_q::linear_q(x, [planes, scales, groups], format, out)
+        linear_q::linear_q(x, [planes, scales], format, out)
     }
 
     fn linear_q_add(
         x: CubeTensor,
         planes: CubeTensor,
         scales: CubeTensor,
-        groups: CubeTensor,
         residual: CubeTensor,
         format: Format,
     ) -> CubeTensor {
-        linear_q::linear_q_add(x, [planes, scales, groups], residual, format)
+        linear_q::linear_q_add(x, [planes, scales], residual, format)
     }
 
     fn rows_q(
         ids: Vec<u32>,
         planes: CubeTensor,
         scales: CubeTensor,
-        groups: CubeTensor,
         format: Format,
         width: usize,
     ) -> CubeTensor {
-        let words = format.tile_scales(width) * format.scale_bytes() / 4;
+        let words = width / format.record_columns() * format.record_words();
         let rows = scales.meta.num_elements() / words * TILE;
         let ids = upload(ids, rows, &planes);
-        rows_q::rows_q(ids, [planes, scales, groups], format, width)
+        rows_q::rows_q(ids, [planes, scales], format, width)
     }
 }
 

@@ -155,6 +155,12 @@ pub(crate) fn linear_q(x: Tensor<2>, weight: &PackedWeight) -> Tensor<2> {
     join(weight.pieces.iter().filter_map(|piece| linear(piece, x.clone())), 1)
 }
 
+/// The products of `x: [rows, in]` with each of the weights, beside each other: `[rows, Σ out]`.
+#[cfg(feature = "gpu")]
+pub(crate) fn linear_q_joined(x: Tensor<2>, weights: &[PackedWeight]) -> Tensor<2> {
+    join(weights.iter().map(|weight| linear_q(x.clone(), weight)), 1)
+}
+
 /// The products of `x: [rows, in]` with each of the weights: `[rows, out]`. On the CPU `x` is rounded once for all of
 /// them.
 pub(crate) fn linear_q_each(x: Tensor<2>, weights: [&PackedWeight; 3]) -> [Tensor<2>; 3] {

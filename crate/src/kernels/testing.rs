@@ -34,7 +34,8 @@ pub(crate) fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
     }
 }
 
-/// A GPU of this machine, or what emulates one, through Vulkan. Where there is none, `None`; the reason is printed.
+/// A GPU of this machine, or what emulates one, through Vulkan. Where there is none, `None`; the reason is printed, and a
+/// failure where the environment has `INGLENOOK_NEEDS_GPU`.
 #[cfg(feature = "gpu")]
 pub(crate) fn native_gpu() -> Option<Device> {
     use std::sync::OnceLock;
@@ -44,6 +45,7 @@ pub(crate) fn native_gpu() -> Option<Device> {
     static GPU: OnceLock<Option<Device>> = OnceLock::new();
     let open = || {
         let opened = Device::wgpu_options().graphics_api(WgpuBackend::Vulkan).init();
+        assert!(opened.is_ok() || std::env::var_os("INGLENOOK_NEEDS_GPU").is_none(), "{opened:?}");
         opened.inspect_err(|e| eprintln!("Not run, for want of a GPU: {e}")).ok()
     };
     GPU.get_or_init(open).clone()

@@ -8,7 +8,7 @@ use crate::kernels::{
     gated_f32::gate_rows,
     linear_q::{
         PackedWeight, linear_q,
-        step::{Around, Ending, linear_step},
+        step::{Around, Ending, linear_step, linear_steps},
     },
 };
 
@@ -23,7 +23,7 @@ pub(crate) struct GatedLinear {
 #[allow(clippy::large_enum_variant)] // a model has few, all of one variant
 enum Map {
     Apart([Linear; 2]),
-    /// On a GPU, the rows of both in one weight.
+    /// On a GPU, the rows of both in one weight, where they are of one kind.
     #[cfg(feature = "gpu")]
     Stacked(PackedWeight),
 }
@@ -33,7 +33,7 @@ impl GatedLinear {
     pub(crate) fn new(gate: Linear, up: Linear, by: Gate) -> Self {
         #[cfg(feature = "gpu")]
         if let (Some((a, None)), Some((b, None))) = (gate.packed(), up.packed())
-            && let Some(stacked) = PackedWeight::stack(&[a, b])
+            && let Ok([stacked]) = <[_; 1]>::try_from(PackedWeight::stack(&[a, b]))
         {
             return Self { map: Map::Stacked(stacked), by };
         }
@@ -42,16 +42,31 @@ impl GatedLinear {
 
     /// What the layers make of `norm(x)`, `x: [rows, in]`: `[rows, out]`.
     pub(crate) fn forward(&self, norm: &RmsNorm, x: Tensor<2>) -> Tensor<2> {
+        #[cfg(feature = "gpu")]
+        if let Some(y) = self.step(norm, &x) {
+            return y;
+        }
         match &self.map {
             Map::Apart([gate, up]) => Linear::forward_gated([gate, up], norm.forward(x), self.by),
             #[cfg(feature = "gpu")]
-            Map::Stacked(weight) if x.dims()[0] == 1 => {
-                let (gamma, epsilon) = norm.parts();
-                let around = Around { norm: Some(epsilon), bias: false, constants: gamma };
-                linear_step(x, weight, around, Ending::Gate(self.by))
-            }
-            #[cfg(feature = "gpu")]
             Map::Stacked(weight) => gate_rows(linear_q(norm.forward(x), weight), self.by),
+        }
+    }
+
+    /// The same for one row, where kernels of a step can compute it.
+    #[cfg(feature = "gpu")]
+    fn step(&self, norm: &RmsNorm, x: &Tensor<2>) -> Option<Tensor<2>> {
+        if x.dims()[0] != 1 {
+            return None;
+        }
+        let (gamma, epsilon) = norm.parts();
+        let around = Around { norm: Some(epsilon), bias: false, constants: gamma };
+        match &self.map {
+            Map::Apart([gate, up]) => {
+                let ((gate, None), (up, None)) = (gate.packed()?, up.packed()?) else { return None };
+                Some(gate_rows(linear_steps(x.clone(), [gate, up].into_iter(), around), self.by))
+            }
+            Map::Stacked(weight) => linear_step(x.clone(), weight, around, Ending::Gate(self.by)),
         }
     }
 }

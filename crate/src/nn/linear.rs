@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Activation, Gate, RmsNorm, StoredEmbedding, Weights, gated, load_packed};
 #[cfg(feature = "gpu")]
-use crate::kernels::linear_q::step::{Around, Ending, linear_step};
+use crate::kernels::linear_q::step::{Around, Ending, linear_step, linear_steps};
 use crate::{
     Result,
     kernels::{
@@ -128,7 +128,7 @@ impl Linear {
         if let (Some(weight), Map::Stored { bias: None, .. }) = (self.step_weight(&x), &self.map) {
             let (gamma, epsilon) = norm.parts();
             let around = Around { norm: Some(epsilon), bias: false, constants: gamma };
-            return linear_step(x, weight, around, Ending::Store);
+            return linear_steps(x, core::iter::once(weight), around);
         }
         self.forward(norm.forward(x))
     }
@@ -136,13 +136,13 @@ impl Linear {
     /// `residual + y`: `[rows, in]` and `[rows, out]` → `[rows, out]`.
     pub(crate) fn forward_add(&self, x: Tensor<2>, residual: Tensor<2>) -> Tensor<2> {
         #[cfg(feature = "gpu")]
-        if let (Some(weight), Map::Stored { bias, .. }) = (self.step_weight(&x), &self.map)
-            && weight.is_whole()
-        {
+        if let (Some(weight), Map::Stored { bias, .. }) = (self.step_weight(&x), &self.map) {
             let nothing = residual.clone().flatten(0, 1);
             let constants = bias.as_ref().unwrap_or(&nothing);
             let around = Around { norm: None, bias: bias.is_some(), constants };
-            return linear_step(x, weight, around, Ending::Add(residual));
+            if let Some(sum) = linear_step(x.clone(), weight, around, Ending::Add(residual.clone())) {
+                return sum;
+            }
         }
         #[cfg(feature = "gpu")]
         if let Map::Stored { weight, bias: None } = &self.map

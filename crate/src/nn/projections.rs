@@ -9,8 +9,8 @@ use crate::kernels::{
     attention_cached_f32::remember_heads,
     biased_f32::biased_f32,
     linear_q::{
-        PackedWeight, linear_q,
-        step::{Around, Ending, StepCache, linear_step, remember_step},
+        PackedWeight, linear_q_joined,
+        step::{Around, StepCache, linear_steps, remember_step},
     },
 };
 
@@ -32,11 +32,12 @@ enum Map {
     Stacked(Stacked),
 }
 
-/// On a GPU, the rows of all three in one weight.
+/// On a GPU, the rows of all three.
 #[cfg(feature = "gpu")]
 #[derive(Clone, Debug)]
 struct Stacked {
-    weight: PackedWeight,
+    /// One where they are of one kind.
+    weights: Vec<PackedWeight>,
     bias: Option<Tensor<1>>,
     /// The weight of the norm before, then the bias.
     constants: Tensor<1>,
@@ -101,7 +102,7 @@ impl Projections {
 
 #[cfg(feature = "gpu")]
 impl Stacked {
-    /// Where the layers are of one kind, and their heads such that the kernels can turn them.
+    /// Where kernels of a step can multiply each, and turn and see heads of their width.
     fn of(
         layers: &[Linear; 3],
         norms: Option<&[RmsNorm; 2]>,
@@ -111,10 +112,10 @@ impl Stacked {
         let [q, k, v] = layers.each_ref().map(Linear::packed);
         let ((q, q_bias), (k, k_bias), (v, v_bias)) = (q?, k?, v?);
         let biases: Vec<_> = [q_bias, k_bias, v_bias].into_iter().flatten().cloned().collect();
-        if !matches!(biases.len(), 0 | 3) || !(q.outputs() / queries).is_multiple_of(8) {
+        if !matches!(biases.len(), 0 | 3) || !(q.outputs() / queries).is_multiple_of(4) {
             return None;
         }
-        let weight = PackedWeight::stack(&[q, k, v])?;
+        let weights = PackedWeight::stack(&[q, k, v]);
         let bias = (!biases.is_empty()).then(|| Tensor::cat(biases, 0));
         let gamma = norm.parts().0.clone();
         let constants = match &bias {
@@ -123,7 +124,7 @@ impl Stacked {
         };
         let gamma =
             norms.map(|norms| Tensor::cat(norms.iter().map(|norm| norm.parts().0.clone()).collect(), 0));
-        Some(Self { weight, bias, constants, gamma })
+        Some(Self { weights, bias, constants, gamma })
     }
 
     fn remember(
@@ -138,15 +139,17 @@ impl Stacked {
         let (one, (_, epsilon)) = (x.dims()[0] == 1, norm.parts());
         let around = Around { norm: Some(epsilon), bias: self.bias.is_some(), constants: &self.constants };
         let heads = cached.heads(of.heads[0], rotation.which(), *angles);
-        if one && self.gamma.is_none() {
+        if let (true, None, [weight], true) =
+            (one, &self.gamma, &self.weights[..], heads.width.is_multiple_of(8))
+        {
             let (keys, values) = cached.parts();
             let cache = StepCache { keys, values, heads };
-            return remember_step(x, &self.weight, around, &step.words, cache).ok_or_else(no_step);
+            return remember_step(x, weight, around, &step.words, cache).ok_or_else(no_step);
         }
         let y = if one {
-            linear_step(x, &self.weight, around, Ending::Store)
+            linear_steps(x, self.weights.iter(), around)
         } else {
-            let y = linear_q(norm.forward(x), &self.weight);
+            let y = linear_q_joined(norm.forward(x), &self.weights);
             match &self.bias {
                 Some(bias) => biased_f32(y, bias.clone()),
                 None => y,

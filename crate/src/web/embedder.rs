@@ -9,6 +9,7 @@ use super::{
     device::Device,
     error::{record, thrown},
     files::ModelFiles,
+    progress::OnProgress,
 };
 use crate::tasks::embedder;
 
@@ -44,16 +45,18 @@ impl TextEmbedder {
     /// Loads the model in `files`, which it takes, onto `device`, to compute in `dtype`: `auto`, `f32` or `q8`.
     /// `maxTokens` caps the length of a text.
     ///
-    /// On WebGPU this runs the numeric self-test too.
+    /// On WebGPU this runs the numeric self-test too. `onProgress` is told the fraction that is done.
     pub async fn load(
         device: &Device,
         files: ModelFiles,
         dtype: &str,
         #[wasm_bindgen(js_name = maxTokens)] max_tokens: Option<u32>,
+        #[wasm_bindgen(js_name = onProgress)] on_progress: OnProgress,
     ) -> Result<TextEmbedder, JsValue> {
         let (mut files, dtype) = (files.0, dtype.parse().map_err(thrown)?);
         let limit = max_tokens.map(|limit| limit as usize);
-        let loaded = embedder::Embedder::load(&mut files, device.0.clone(), dtype, limit).await;
+        let report = |fraction| on_progress.tell(fraction);
+        let loaded = embedder::Embedder::load(&mut files, device.0.clone(), dtype, limit, &report).await;
         loaded.map(Self).map_err(thrown)
     }
 

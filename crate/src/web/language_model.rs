@@ -8,6 +8,7 @@ use super::{
     device::Device,
     error::{given, record, thrown},
     files::ModelFiles,
+    progress::OnProgress,
 };
 use crate::{
     generate::{Answer, Reason, Sampling, Step},
@@ -162,16 +163,19 @@ impl ChatModel {
     /// Loads the GGUF file in `files`, which it takes, onto `device`. `contextWindow` is how many tokens a conversation
     /// and the answer to it may have.
     ///
-    /// On WebGPU this runs the numeric self-test too.
+    /// On WebGPU this runs the numeric self-test too, and compiles kernels. `onProgress` is told the fraction that is done.
     pub async fn load(
         device: &Device,
         files: ModelFiles,
         #[wasm_bindgen(js_name = contextWindow)] context_window: Option<u32>,
+        #[wasm_bindgen(js_name = onProgress)] on_progress: OnProgress,
     ) -> Result<ChatModel, JsValue> {
         let mut files = files.0;
         let context_window = context_window.map(|tokens| tokens as usize);
         let options = language_model::LoadOptions { context_window };
-        let loaded = language_model::LanguageModel::load(&mut files, device.0.clone(), options).await;
+        let report = |fraction| on_progress.tell(fraction);
+        let loaded =
+            language_model::LanguageModel::load(&mut files, device.0.clone(), options, &report).await;
         loaded.map(Self).map_err(thrown)
     }
 

@@ -21,6 +21,10 @@ export const DEVICE_REFUSED = `GPUAdapter.prototype.requestDevice = async () => 
 export const limited = (name: string, value: number) =>
   `Object.defineProperty(GPUSupportedLimits.prototype, "${name}", { get: () => ${value} });`;
 
+/** No adapter binds more buffers or has more shared memory than WebGPU promises; nor has a device that is asked for these. */
+export const LEAST_LIMITS =
+  limited("maxStorageBuffersPerShaderStage", 8) + limited("maxComputeWorkgroupStorageSize", 16 << 10);
+
 /** No adapter has subgroups. */
 export const NO_SUBGROUPS = `{
   const { get } = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, "features");

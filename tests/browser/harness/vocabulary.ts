@@ -14,8 +14,7 @@ export function readTokens(path: string): string[] {
   readSync(file, header);
   closeSync(file);
   const reader = new Reader(header);
-  const entries = reader.skip(16).u64();
-  for (let i = 0; i < entries; i++) {
+  for (let left = reader.skip(16).u64(); left > 0; left--) {
     const name = reader.text();
     const type = reader.u32();
     if (name === "tokenizer.ggml.tokens") return reader.skip(4).texts();
@@ -40,12 +39,18 @@ const isPrintable = (byte: number) =>
   (byte > 32 && byte < 127) || (byte > 160 && byte < 173) || (byte > 173 && byte < 256);
 const UNPRINTABLE = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !isPrintable(byte));
 
-class Reader {
+/** Reads the header of a GGUF file, value by value. */
+export class Reader {
   readonly #bytes: Buffer;
   #at = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+  }
+
+  /** Where the next value is. */
+  get at(): number {
+    return this.#at;
   }
 
   skip(bytes: number): this {

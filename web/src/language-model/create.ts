@@ -6,7 +6,7 @@ import type {
   LanguageModelCreateOptions,
 } from "../language-model.js";
 import { checkDevice } from "../models.js";
-import { watchDownload } from "../monitor.js";
+import { watchLoad } from "../monitor.js";
 import { probeGpu } from "../worker/gpu-probe.js";
 import type { ChatMessage, ChatSource, Requests } from "../worker/protocol.js";
 import { hasSimd, requireSimd } from "../worker/simd.js";
@@ -83,10 +83,10 @@ async function loadEngine(
   monitor: LanguageModelCreateOptions["monitor"],
   signal: AbortSignal | undefined,
 ): Promise<ChatEngine> {
-  const onBytes = watchDownload(monitor);
+  const onProgress = watchLoad(monitor);
   creating.add(params.source);
   try {
-    return await ChatEngine.load(params, onBytes, signal);
+    return await ChatEngine.load(params, onProgress, signal);
   } finally {
     creating.delete(params.source);
   }

@@ -2,8 +2,8 @@ import type { ErrorCode } from "../error-code.js";
 import type { InglenookError } from "../errors.js";
 import { forgetSource, readSource } from "./chat-source.js";
 import type { ChatEngine } from "./chat-task.js";
-import { orFault } from "./gpu-fault.js";
 import { openDevice } from "./open-device.js";
+import { prepared } from "./prepared.js";
 import type { ChatLoaded, DeviceKind, LoadProgress, Requests } from "./protocol.js";
 
 /** A language model that is ready to work, and what it says of itself. */
@@ -22,7 +22,9 @@ export async function loadChat(
   const files = new wasm.ModelFiles();
   await readSource(source, files, onProgress);
   try {
-    const model = await orFault(device, wasm.ChatModel.load(device, files, contextWindow));
+    const model = await prepared(device, onProgress, (tell) =>
+      wasm.ChatModel.load(device, files, contextWindow, tell),
+    );
     return { device, model, loaded: { ...placed, contextWindow: model.info().contextWindow } };
   } catch (error) {
     if (NO_MODEL.has((error as InglenookError)?.code)) await forgetSource(source);

@@ -1,9 +1,9 @@
 import type { InglenookError } from "../errors.js";
 import { deleteCached, entryOfUrl, findCached, findSeal, openCache } from "./cache.js";
 import { type FileSink, pour, pourAndStore, readModel, request } from "./download.js";
-import type { ChatSource, LoadProgress } from "./protocol.js";
+import type { ByteProgress, ChatSource } from "./protocol.js";
 
-type OnProgress = (progress: LoadProgress) => void;
+type OnProgress = (progress: ByteProgress) => void;
 
 /** Fills `sink` with the model's files, wherever they are. */
 export async function readSource(source: ChatSource, sink: FileSink, onProgress: OnProgress): Promise<void> {

@@ -3,7 +3,7 @@ import { InglenookError } from "../errors.js";
 import { type ModelFile, type ModelManifest, totalBytes } from "../manifest.js";
 import { CacheWriter, deleteCached, findCached, openCache } from "./cache.js";
 import { PieceHash } from "./pieces.js";
-import type { LoadProgress } from "./protocol.js";
+import type { ByteProgress } from "./protocol.js";
 
 /** Where the bytes go: in order, file by file. `close` throws unless length and hash are those it was told. */
 export interface FileSink {
@@ -20,7 +20,7 @@ export interface FileSink {
 export async function readModel(
   { manifest, modelHost }: { manifest: ModelManifest; modelHost: string },
   sink: FileSink,
-  onProgress: (progress: LoadProgress) => void,
+  onProgress: (progress: ByteProgress) => void,
 ): Promise<void> {
   const cache = await openCache();
   const bytesTotal = totalBytes(manifest);

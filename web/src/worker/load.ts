@@ -1,7 +1,7 @@
 import { readModel } from "./download.js";
 import type { EmbedEngine } from "./embed-queue.js";
-import { orFault } from "./gpu-fault.js";
 import { openDevice } from "./open-device.js";
+import { prepared } from "./prepared.js";
 import type { DeviceKind, Loaded, LoadProgress, Requests } from "./protocol.js";
 
 /** A model that is ready to work, and what it says of itself. */
@@ -18,8 +18,9 @@ export async function loadModel(
   const files = new wasm.ModelFiles();
   await readModel(params, files, onProgress);
   const { dtype: wanted, manifest } = params;
-  const loading = wasm.TextEmbedder.load(device, files, wanted, manifest.maxTokens);
-  const embedder = await orFault(device, loading);
+  const embedder = await prepared(device, onProgress, (tell) =>
+    wasm.TextEmbedder.load(device, files, wanted, manifest.maxTokens, tell),
+  );
   const { dimensions, maxTokens, dtype } = embedder.info();
   return { device, embedder, loaded: { ...placed, dimensions, maxTokens, dtype } };
 }

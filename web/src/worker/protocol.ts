@@ -63,8 +63,11 @@ export interface Loaded extends Placed {
   dtype: EmbedderDtype;
 }
 
+/** How far the loading of a model has come: first its files, then what is made of them. */
+export type LoadProgress = ByteProgress | { /** The fraction done, 0..1. */ prepared: number };
+
 /** Bytes of model files: `loaded` from anywhere, `fetched` from the network. */
-export interface LoadProgress {
+export interface ByteProgress {
   bytesLoaded: number;
   bytesFetched: number;
   /** Infinity while nobody has said how many there are. */

@@ -55,7 +55,7 @@ export function report<K extends RequestKind>(
 export function reportLoad(request: RequestMessage<"load" | "chat-load">): (progress: LoadProgress) => void {
   return throttled(
     (progress) => report(request, progress),
-    ({ bytesLoaded, bytesTotal }) => bytesLoaded === bytesTotal,
+    (progress) => "prepared" in progress || progress.bytesLoaded === progress.bytesTotal,
   );
 }
 

@@ -25,7 +25,6 @@ fn linear_q_kernel(
     x: &[Four<f32>],
     planes: &[u32],
     scales: &[u32],
-    groups: &[u32],
     out: &mut [f32],
     blocks: usize,
     outputs: usize,
@@ -51,17 +50,17 @@ fn linear_q_kernel(
             let place = Place { block: tile * blocks + block, row, quarter };
             let low_quants = quants(planes, &place, 0usize, format);
             let high_quants = quants(planes, &place, 1usize, format);
-            let low_scale = factor(scales, groups, &place, 0usize, 0usize, format);
+            let low_scale = factor(scales, &place, 0usize, 0usize, format);
             let mut high_scale = low_scale;
             if comptime!(format.group == 16) {
-                high_scale = factor(scales, groups, &place, 1usize, 0usize, format);
+                high_scale = factor(scales, &place, 1usize, 0usize, format);
             }
             sums[row] += low_scale * low_quants.dot(low) + high_scale * high_quants.dot(high);
             if comptime!(format.mins) {
-                let low_min = factor(scales, groups, &place, 0usize, 1usize, format);
+                let low_min = factor(scales, &place, 0usize, 1usize, format);
                 let mut high_min = low_min;
                 if comptime!(format.group == 16) {
-                    high_min = factor(scales, groups, &place, 1usize, 1usize, format);
+                    high_min = factor(scales, &place, 1usize, 1usize, format);
                 }
                 sums[row] += low_min * low.vector_sum() + high_min * high.vector_sum();
             }
@@ -78,13 +77,13 @@ fn linear_q_kernel(
 /// `x: [rows, columns]` → `[rows, outputs]`; see [`crate::kernels::linear_q`].
 pub(crate) fn linear_q(
     x: CubeTensor,
-    [planes, scales, groups]: [CubeTensor; 3],
+    [planes, scales]: [CubeTensor; 2],
     format: Format,
     outputs: usize,
 ) -> CubeTensor {
     let [rows, columns] = dims(&x);
     if rows > 1 {
-        return product(x, Weight::Quants([planes, scales, groups], format), After::NOTHING, outputs);
+        return product(x, Weight::Quants([planes, scales], format), After::NOTHING, outputs);
     }
     let x = into_contiguous(x);
     let out = empty_like(&x, [rows, outputs]);
@@ -98,7 +97,6 @@ pub(crate) fn linear_q(
             x.into_buffer_arg(),
             planes.into_buffer_arg(),
             scales.into_buffer_arg(),
-            groups.into_buffer_arg(),
             out.clone().into_buffer_arg(),
             columns / BLOCK,
             outputs,
@@ -111,7 +109,7 @@ pub(crate) fn linear_q(
 /// The same, added to `residual: [rows, outputs]`.
 pub(crate) fn linear_q_add(
     x: CubeTensor,
-    weight: [CubeTensor; 3],
+    weight: [CubeTensor; 2],
     residual: CubeTensor,
     format: Format,
 ) -> CubeTensor {

@@ -37,8 +37,8 @@ pub(super) enum Matrix {
     Floats(Box<[f32]>),
     /// Of [`Stored::Panels`].
     Panels(Box<[u32]>),
-    /// Of [`Stored::Quants`]: planes, scales and groups.
-    Quants(Box<[u32]>, Box<[u32]>, Box<[u32]>),
+    /// Of [`Stored::Quants`]: planes and scales.
+    Quants(Box<[u32]>, Box<[u32]>),
 }
 
 /// Rows in f32, `[rows, columns]` and contiguous.
@@ -93,10 +93,10 @@ pub(super) fn four(
             }
             four
         }
-        Matrix::Quants(planes, scales, groups) => {
+        Matrix::Quants(planes, scales) => {
             let block = row / TILE * (count / BLOCK) + block;
             let place = Place { block, row: row % TILE, quarter };
-            weights(planes, scales, groups, &place, half, comptime!(stored.format()))
+            weights(planes, scales, &place, half, comptime!(stored.format()))
         }
     }
 }

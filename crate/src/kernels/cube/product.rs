@@ -34,8 +34,8 @@ pub(crate) enum Weight {
     Rows(CubeTensor),
     /// In panels of eight rows.
     Panels(CubeTensor, DenseWidth),
-    /// Planes, scales and groups.
-    Quants([CubeTensor; 3], Format),
+    /// Planes and scales.
+    Quants([CubeTensor; 2], Format),
 }
 
 /// What follows the product, in this order.
@@ -127,8 +127,8 @@ pub(crate) fn product_in(
             (MatrixArgs::Panels(panels.into_buffer_arg()), Stored::Panels(width))
         }
         Weight::Quants(parts, format) => {
-            let [planes, scales, groups] = parts.map(CubeTensor::into_buffer_arg);
-            (MatrixArgs::Quants(planes, scales, groups), Stored::Quants(format))
+            let [planes, scales] = parts.map(CubeTensor::into_buffer_arg);
+            (MatrixArgs::Quants(planes, scales), Stored::Quants(format))
         }
     };
     let optional = |tensor: Option<CubeTensor>| tensor.map(|t| into_contiguous(t).into_buffer_arg()).into();

@@ -101,15 +101,14 @@ pub(super) struct Place {
 pub(super) fn weights(
     planes: &[u32],
     scales: &[u32],
-    groups: &[u32],
     place: &Place,
     #[comptime] half: usize,
     #[comptime] format: Format,
 ) -> Four<f32> {
     let quants = quants(planes, place, half, format);
-    let mut weights = quants * Four::<f32>::new(factor(scales, groups, place, half, 0usize, format));
+    let mut weights = quants * Four::<f32>::new(factor(scales, place, half, 0usize, format));
     if comptime!(format.mins) {
-        weights += Four::<f32>::new(factor(scales, groups, place, half, 1usize, format));
+        weights += Four::<f32>::new(factor(scales, place, half, 1usize, format));
     }
     weights
 }
@@ -118,7 +117,6 @@ pub(super) fn weights(
 #[cube]
 pub(super) fn factor(
     scales: &[u32],
-    groups: &[u32],
     place: &Place,
     #[comptime] half: usize,
     #[comptime] which: usize,
@@ -126,13 +124,15 @@ pub(super) fn factor(
 ) -> f32 {
     let lanes = comptime!(format.lanes());
     if comptime!(format.grouped) {
-        // Rows are whole superblocks, so that they can be counted across tiles.
-        let scale = f32::reinterpret(scales[place.block / 8 * lanes + comptime!(4 * which) + place.row]);
-        let mut group = place.block;
+        // Rows are whole records, so that they can be counted across tiles.
+        let record = place.block / 8 * comptime!(format.record_words());
+        let scale = f32::reinterpret(scales[record + comptime!(4 * which) + place.row]);
+        let mut group = place.block % 8;
         if comptime!(format.group == 16) {
-            group = place.block * 2 + half;
+            group = group * 2 + half;
         }
-        scale * signed_byte(groups[group * comptime!(lanes / 4) + which], place.row)
+        let groups = record + lanes;
+        scale * signed_byte(scales[groups + group * comptime!(lanes / 4) + which], place.row)
     } else {
         // Two of four rows in a word.
         let pair = scales[place.block * comptime!(lanes / 2) + comptime!(2 * which) + place.row / 2];

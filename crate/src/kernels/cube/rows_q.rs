@@ -18,7 +18,6 @@ fn rows_q_kernel(
     ids: &[u32],
     planes: &[u32],
     scales: &[u32],
-    groups: &[u32],
     out: &mut [Four<f32>],
     blocks: usize,
     count: usize,
@@ -31,15 +30,15 @@ fn rows_q_kernel(
         let row = ids[token] as usize;
         let place = Place { block: row / 4 * blocks + block, row: row % 4, quarter };
         let at = (token * blocks + block) * 8 + quarter;
-        out[at] = weights(planes, scales, groups, &place, 0usize, format);
-        out[at + 4] = weights(planes, scales, groups, &place, 1usize, format);
+        out[at] = weights(planes, scales, &place, 0usize, format);
+        out[at + 4] = weights(planes, scales, &place, 1usize, format);
     }
 }
 
 /// Rows `ids: [rows]` → `[rows, columns]`; see [`crate::kernels::rows_q`].
 pub(crate) fn rows_q(
     ids: CubeTensor,
-    [planes, scales, groups]: [CubeTensor; 3],
+    [planes, scales]: [CubeTensor; 2],
     format: Format,
     columns: usize,
 ) -> CubeTensor {
@@ -58,7 +57,6 @@ pub(crate) fn rows_q(
             ids.into_buffer_arg(),
             planes.into_buffer_arg(),
             scales.into_buffer_arg(),
-            groups.into_buffer_arg(),
             out.clone().into_buffer_arg(),
             columns / BLOCK,
             count,

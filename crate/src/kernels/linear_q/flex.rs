@@ -54,7 +54,6 @@ pub(crate) trait PackedOps: Backend {
         x: FloatTensor<Self>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         format: Format,
         out: usize,
     ) -> FloatTensor<Self>;
@@ -64,7 +63,6 @@ pub(crate) trait PackedOps: Backend {
         x: FloatTensor<Self>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         residual: FloatTensor<Self>,
         format: Format,
     ) -> FloatTensor<Self>;
@@ -74,7 +72,6 @@ pub(crate) trait PackedOps: Backend {
         ids: Vec<u32>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         format: Format,
         width: usize,
     ) -> FloatTensor<Self>;

@@ -18,11 +18,13 @@
 //! their factors, then those of the minimums. `groups` are then, per tile and group, four signed bytes of scales, then
 //! four of minimums.
 //!
-//! A GPU has the three apart, with scales like a record's. A CPU reads one stream faster than three, and has them together: a *record* is all that
-//! there is of two neighbouring tiles and of one block, or of 256 columns where groups have scales of their own. It has
-//! the planes of its blocks, of every plane first the first tile's; then the scales of the first tile and of the second;
-//! then the bytes of every group, those of the first tile first. Where there is an odd tile, its neighbour is zeros. A
-//! record of one block has its scales as IEEE 754 binary16, which is what every file has: a step reads all of them.
+//! A *record* is what belongs to one block, or to 256 columns where groups have scales of their own. One of a block has
+//! its scales as IEEE 754 binary16, which is what every file has: a step reads all of them.
+//!
+//! A GPU has the planes by themselves, and of every tile and record first the scales and then the bytes of its groups,
+//! in words. A CPU reads one stream faster than two: its records have all that there is of two neighbouring tiles, the
+//! planes of their blocks, of every plane first the first tile's; then the scales of the first tile and of the second;
+//! then the bytes of every group, those of the first tile first. Where there is an odd tile, its neighbour is zeros.
 
 use crate::formats::blocks::BlockFormat;
 
@@ -56,7 +58,7 @@ pub(crate) struct Format {
 
 impl Format {
     /// The format that blocks of `blocks` have once they are packed.
-    pub(super) fn of(blocks: &BlockFormat) -> Self {
+    pub(crate) fn of(blocks: &BlockFormat) -> Self {
         Self {
             bits: blocks.bits,
             group: blocks.group,
@@ -88,13 +90,18 @@ impl Format {
 
     /// Bytes of the records of a pair of tiles with `columns`.
     pub(crate) fn pair_bytes(&self, columns: usize) -> usize {
-        PAIR * self.tile_bytes(columns, self.scale_bytes())
+        PAIR * self.tile_bytes(columns)
     }
 
-    /// Bytes of a tile with `columns` whose scales have so many.
-    pub(crate) fn tile_bytes(&self, columns: usize, scale: usize) -> usize {
-        let planes = columns / BLOCK * self.block_bytes();
-        planes + scale * self.tile_scales(columns) + self.tile_groups(columns)
+    /// Bytes of a tile with `columns`.
+    pub(crate) fn tile_bytes(&self, columns: usize) -> usize {
+        columns / BLOCK * self.block_bytes() + 4 * columns / self.record_columns() * self.record_words()
+    }
+
+    /// Words of the scales and the groups of a tile in a record.
+    pub(crate) fn record_words(&self) -> usize {
+        let columns = self.record_columns();
+        (self.scale_bytes() * self.tile_scales(columns) + self.tile_groups(columns)) / 4
     }
 
     /// Elements of `scales` of a tile with `columns`.

@@ -30,12 +30,11 @@ pub(super) struct Packer {
     tile: [Block; TILE],
 }
 
-/// Rows whose parts lie apart; one word at least of each.
+/// Rows whose planes lie apart from the scales and groups.
 #[cfg(any(test, feature = "gpu"))]
 pub(super) struct Apart {
     pub(super) planes: Vec<i32>,
-    pub(super) scales: Vec<f32>,
-    pub(super) groups: Vec<i32>,
+    pub(super) scales: Vec<i32>,
 }
 
 /// What a tile is packed into.
@@ -68,7 +67,7 @@ impl Packer {
     pub(super) fn tile(&self) -> (usize, usize) {
         match self.order {
             Order::Interleaved => (self.format.pair_bytes(self.columns), PAIR * TILE),
-            Order::Quarters => (self.format.tile_bytes(self.columns, 4), TILE),
+            Order::Quarters => (self.format.tile_bytes(self.columns), TILE),
         }
     }
 
@@ -98,25 +97,22 @@ impl Packer {
         Err(Error::new(ErrorCode::Internal, "This build packs weights for the CPU alone."))
     }
 
-    /// The same for a device that reads the parts of the layout apart.
+    /// The same for a device that reads planes and scales apart.
     #[cfg(any(test, feature = "gpu"))]
     pub(super) fn pack_apart(&mut self, rows: &mut TensorRows<'_>, count: usize) -> Result<Apart> {
         let (tiles, [planes, scales, groups]) = (count.div_ceil(TILE), self.sizes());
+        let words = self.columns / self.format.record_columns() * self.format.record_words();
         let mut all_planes: Vec<i32> = try_zeros(tiles * planes / 4)?;
-        let mut all_scales: Vec<f32> = try_zeros(tiles * scales)?;
-        let mut all_groups: Vec<i32> = try_zeros((tiles * groups / 4).max(1))?;
-        let mut bytes = Vec::new();
+        let mut all_scales: Vec<i32> = try_zeros(tiles * words)?;
+        let (mut scales, mut groups, mut bytes) = (vec![0.0; scales], vec![0; groups], Vec::new());
         for tile in 0..tiles {
             bytes.clear();
             rows.next(TILE.min(count - tile * TILE), &mut bytes)?;
-            let parts = Parts {
-                planes: &mut bytemuck::cast_slice_mut(&mut all_planes)[tile * planes..][..planes],
-                scales: &mut all_scales[tile * scales..][..scales],
-                groups: &mut bytemuck::cast_slice_mut(&mut all_groups)[tile * groups..][..groups],
-            };
-            self.pack_tile(&bytes, parts);
+            let planes = &mut bytemuck::cast_slice_mut(&mut all_planes)[tile * planes..][..planes];
+            self.pack_tile(&bytes, Parts { planes, scales: &mut scales, groups: &mut groups });
+            self.join(&mut all_scales[tile * words..][..words], &scales, &groups);
         }
-        Ok(Apart { planes: all_planes, scales: all_scales, groups: all_groups })
+        Ok(Apart { planes: all_planes, scales: all_scales })
     }
 
     /// The same for the CPU.
@@ -141,16 +137,37 @@ impl Packer {
     // A browser replaces its first, slow code of a function only between two calls of it: what is called for every tile is
     // a function of its own.
 
+    /// Puts the scales and the groups of a tile together, record by record.
+    #[cfg(any(test, feature = "gpu"))]
+    #[inline(never)]
+    fn join(&self, words: &mut [i32], scales: &[f32], groups: &[i8]) {
+        let format = self.format;
+        let records = words.chunks_exact_mut(format.record_words());
+        let scales = self.scale_bytes(scales);
+        let size = format.scale_bytes() * format.lanes();
+        let mut groups = groups.chunks_exact(format.tile_groups(format.record_columns()).max(1));
+        for (record, scales) in records.zip(scales.chunks_exact(size)) {
+            let (into_scales, into_groups) = bytemuck::cast_slice_mut(record).split_at_mut(size);
+            into_scales.copy_from_slice(scales);
+            into_groups.copy_from_slice(bytemuck::cast_slice(groups.next().unwrap_or_default()));
+        }
+    }
+
+    /// `scales` as a record has them.
+    fn scale_bytes(&self, scales: &[f32]) -> Vec<u8> {
+        match self.format.grouped {
+            true => bytemuck::cast_slice(scales).to_vec(),
+            false => scales.iter().flat_map(|scale| half::f16::from_f32(*scale).to_le_bytes()).collect(),
+        }
+    }
+
     /// Puts what was packed of a tile into the records of its pair, whose first or second it is.
     #[inline(never)]
     fn weave(&self, records: &mut [u8], tile: usize, planes: &[u8], scales: &[f32], groups: &[i8]) {
         let Self { format, columns, .. } = self;
         let count = columns / format.record_columns();
         let records = records.chunks_exact_mut(format.pair_bytes(*columns) / count);
-        let scales: Vec<u8> = match format.grouped {
-            true => bytemuck::cast_slice(scales).to_vec(),
-            false => scales.iter().flat_map(|scale| half::f16::from_f32(*scale).to_le_bytes()).collect(),
-        };
+        let scales = self.scale_bytes(scales);
         let groups: &[u8] = bytemuck::cast_slice(groups);
         let [planes_of, scales_of, groups_of] = [planes, &scales, groups].map(|part| part.len() / count);
         for (i, record) in records.enumerate() {

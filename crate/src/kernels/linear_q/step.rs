@@ -25,8 +25,6 @@ pub(crate) struct Around<'a> {
 /// What follows a product.
 #[allow(clippy::large_enum_variant)] // there is one at a time
 pub(crate) enum Ending {
-    /// Nothing.
-    Store,
     /// A residual `[1, out]` is added.
     Add(Tensor<2>),
     /// The first half of the outputs gates the second.
@@ -46,11 +44,7 @@ impl PackedWeight {
         matches!(self.pieces[..], [Piece::Quantised(_), ..])
     }
 
-    /// Whether it is so, and in one piece.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.whole().is_some()
-    }
-
+    /// What there is of it, if that is one piece of which [`PackedWeight::has_step`] is true.
     fn whole(&self) -> Option<&Quantised> {
         match &self.pieces[..] {
             [Piece::Quantised(piece)] => Some(piece),
@@ -63,70 +57,92 @@ impl PackedWeight {
         self.whole().map(|piece| piece.linear_add(x, residual))
     }
 
-    /// The rows of all of them in one weight, where they are of one kind and a step can multiply each.
-    pub(crate) fn stack(weights: &[&Self]) -> Option<Self> {
-        let pieces: Vec<&Quantised> = weights.iter().map(|weight| weight.whole()).collect::<Option<_>>()?;
-        let (first, [_, columns]) = (pieces.first()?, weights.first()?.shape);
-        let alike = |(weight, piece): (&&Self, &&Quantised)| {
-            weight.shape[1] == columns && piece.format == first.format && piece.rows.is_multiple_of(TILE)
-        };
-        if !weights.iter().zip(&pieces).all(alike) {
-            return None;
-        }
+    /// The rows of all of them, in their order, those of neighbours of one kind in one weight.
+    pub(crate) fn stack(weights: &[&Self]) -> Vec<Self> {
+        weights.chunk_by(|a, b| a.is_like(b)).map(Self::joined).collect()
+    }
+
+    /// Whether the rows of `next` can follow in the same piece.
+    fn is_like(&self, next: &Self) -> bool {
+        let (Some(piece), Some(other)) = (self.whole(), next.whole()) else { return false };
+        self.shape[1] == next.shape[1] && piece.format == other.format && piece.rows.is_multiple_of(TILE)
+    }
+
+    /// Weights of one kind in one; there is at least one.
+    fn joined(weights: &[&Self]) -> Self {
+        let pieces: Vec<&Quantised> = weights.iter().filter_map(|weight| weight.whole()).collect();
+        let [first, _, ..] = &pieces[..] else { return weights[0].clone() };
         let rows = pieces.iter().map(|piece| piece.rows).sum();
         let stacked = Quantised {
             planes: Tensor::cat(pieces.iter().map(|piece| piece.planes.clone()).collect(), 0),
             scales: Tensor::cat(pieces.iter().map(|piece| piece.scales.clone()).collect(), 0),
-            groups: match first.format.grouped {
-                true => Tensor::cat(pieces.iter().map(|piece| piece.groups.clone()).collect(), 0),
-                false => first.groups.clone(),
-            },
             format: first.format,
             rows,
         };
-        Some(Self { pieces: [Piece::Quantised(stacked)].into(), piece_rows: rows, shape: [rows, columns] })
+        let shape = [rows, weights[0].shape[1]];
+        Self { pieces: [Piece::Quantised(stacked)].into(), piece_rows: rows, shape }
     }
 
-    /// The quantised pieces, and the first row of each.
-    fn quantised(&self) -> impl Iterator<Item = (usize, &Quantised)> {
-        (0..).step_by(self.piece_rows.max(1)).zip(self.pieces.iter()).filter_map(|(first, piece)| match piece
-        {
-            Piece::Quantised(piece) => Some((first, piece)),
+    /// The quantised pieces.
+    fn quantised(&self) -> impl Iterator<Item = &Quantised> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Quantised(piece) => Some(piece),
             _ => None,
         })
     }
 }
 
-/// `x: [1, in]` → `[1, out]`, or half of that where it is gated. Only where [`PackedWeight::has_step`], and only
-/// [`Ending::Store`] where the weight is in several pieces.
-pub(crate) fn linear_step(x: Tensor<2>, weight: &PackedWeight, around: Around<'_>, end: Ending) -> Tensor<2> {
-    let [rows, columns] = weight.shape;
-    let (then, width) = match &end {
-        Ending::Store => (Then::Store(0), rows),
-        Ending::Add(_) => (Then::Add, rows),
-        Ending::Gate(by) => (Then::Gate(*by), rows / 2),
+/// `x: [1, in]` → `[1, out]`, or half of that where it is gated; nothing where the weight is not in one piece on a GPU.
+pub(crate) fn linear_step(
+    x: Tensor<2>,
+    weight: &PackedWeight,
+    around: Around<'_>,
+    end: Ending,
+) -> Option<Tensor<2>> {
+    let (piece, [rows, columns]) = (weight.whole()?, weight.shape);
+    let (then, width, residual) = match end {
+        Ending::Add(residual) => (Then::Add, rows, residual),
+        Ending::Gate(by) => (Then::Gate(by), rows / 2, x.clone()),
     };
-    let residual = match &end {
-        Ending::Add(residual) => residual.clone(),
-        _ => x.clone(),
-    };
-    let mut out = Tensor::empty([1, width], &x.device());
-    for (first, piece) in weight.quantised() {
-        let then = if then == Then::Store(0) { Then::Store(first) } else { then.clone() };
-        let how = describe(piece, columns, around, then);
-        let [planes, scales, groups] = piece.parts();
-        out = Tensor::from_dispatch(Dispatch::linear_step(
-            x.clone().into_dispatch(),
-            around.constants.clone().into_dispatch(),
-            planes,
-            scales,
-            groups,
-            residual.clone().into_dispatch(),
-            out.into_dispatch(),
-            how,
-        ));
+    let out = Tensor::empty([1, width], &x.device());
+    Some(multiply(x, piece, residual, out, around.constants, describe(piece, columns, around, then)))
+}
+
+/// The products of `x: [1, in]` with each of the weights, beside each other: `[1, Σ out]`. Only where each
+/// [`PackedWeight::has_step`]; where there are biases, all but the last weight have a multiple of four outputs.
+pub(crate) fn linear_steps<'a>(
+    x: Tensor<2>,
+    weights: impl Iterator<Item = &'a PackedWeight> + Clone,
+    around: Around<'_>,
+) -> Tensor<2> {
+    let width: usize = weights.clone().map(|weight| weight.shape[0]).sum();
+    let (mut out, mut first) = (Tensor::empty([1, width], &x.device()), 0);
+    for (weight, piece) in weights.flat_map(|weight| weight.quantised().map(move |piece| (weight, piece))) {
+        let how = describe(piece, weight.shape[1], around, Then::Store(first));
+        out = multiply(x.clone(), piece, x.clone(), out, around.constants, how);
+        first += piece.rows;
     }
     out
+}
+
+fn multiply(
+    x: Tensor<2>,
+    piece: &Quantised,
+    residual: Tensor<2>,
+    out: Tensor<2>,
+    constants: &Tensor<1>,
+    how: LinearStep,
+) -> Tensor<2> {
+    let [planes, scales] = piece.parts();
+    Tensor::from_dispatch(Dispatch::linear_step(
+        x.into_dispatch(),
+        constants.clone().into_dispatch(),
+        planes,
+        scales,
+        residual.into_dispatch(),
+        out.into_dispatch(),
+        how,
+    ))
 }
 
 fn describe(piece: &Quantised, columns: usize, around: Around<'_>, then: Then) -> LinearStep {
@@ -153,13 +169,12 @@ pub(crate) fn remember_step(
     let piece = weight.whole()?;
     let query = Tensor::<2>::empty([1, cache.heads.query * cache.heads.width], &x.device());
     let how = describe(piece, weight.shape[1], around, Then::Remember(cache.heads));
-    let [planes, scales, groups] = piece.parts();
+    let [planes, scales] = piece.parts();
     Some(Tensor::from_dispatch(Dispatch::remember_step(
         x.into_dispatch(),
         around.constants.clone().into_dispatch(),
         planes,
         scales,
-        groups,
         step.clone().into_dispatch(),
         query.into_dispatch(),
         cache.keys.clone().into_dispatch(),
@@ -179,7 +194,7 @@ pub(crate) fn embed_step(
 ) -> Tensor<2> {
     let [_, columns] = weight.shape;
     let mut out = Tensor::empty([1, columns], device);
-    for (first, piece) in weight.quantised() {
+    for (piece, first) in weight.quantised().zip((0..).step_by(weight.piece_rows)) {
         let how = Embed {
             format: piece.format,
             columns,
@@ -188,13 +203,12 @@ pub(crate) fn embed_step(
             factor: factor.to_bits(),
             angles: angles.dims()[1],
         };
-        let [planes, scales, groups] = piece.parts();
+        let [planes, scales] = piece.parts();
         out = Tensor::from_dispatch(Dispatch::embed_step(
             step.clone().into_dispatch(),
             angles.clone().into_dispatch(),
             planes,
             scales,
-            groups,
             out.into_dispatch(),
             how,
         ));

@@ -10,6 +10,8 @@ use super::{
 pub(super) const SPAN: usize = 128;
 /// Widest head, of which a thread has a vector of four elements.
 pub(crate) const WIDEST: usize = 4 * SPAN;
+/// Most query heads of a workgroup. Each takes a KiB of its memory, beside 2.5 KiB, and WebGPU promises 16.
+const MOST_HEADS: usize = 13;
 /// Vectors that a thread loads before it waits for them.
 const TOGETHER: usize = 4;
 /// Less than any score.
@@ -37,6 +39,12 @@ impl AttentionStep {
         self.group * (self.width + 4)
     }
 
+    /// Workgroups for each key-value head and span: equal parts of the group.
+    pub(super) fn splits(&self) -> usize {
+        let fits = |splits: &usize| self.group.is_multiple_of(*splits) && self.group / splits <= MOST_HEADS;
+        (1..).find(fits).unwrap_or(self.group)
+    }
+
     /// The first position that is seen.
     fn start(&self) -> String {
         match self.window {
@@ -46,7 +54,7 @@ impl AttentionStep {
     }
 }
 
-/// A span of positions for all query heads of one key-value head: their part of a softmax (Dao et al., arXiv:2205.14135).
+/// A span of positions for query heads of one key-value head: their part of a softmax (Dao et al., arXiv:2205.14135).
 /// [`Join`] follows, which leaves out spans in which nothing is seen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Span(pub(super) AttentionStep);
@@ -57,7 +65,9 @@ impl Program for Span {
     }
 
     fn text(&self) -> String {
-        let AttentionStep { group, width, scale, cap, .. } = &self.0;
+        let AttentionStep { width, scale, cap, .. } = &self.0;
+        let splits = self.0.splits();
+        let (heads, group) = (self.0.heads * splits, self.0.group / splits);
         let vectors = width / 4;
         let together = if vectors.is_multiple_of(TOGETHER) { TOGETHER } else { 1 };
         let (memory, add_up) = add_up(&[("total", "f32")], SPAN, false);
@@ -81,7 +91,7 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
 {start}  let first = max(at.x * SPAN, start);
   let last = min(at.x * SPAN + SPAN, step[1] + 1u);
   if first >= last {{ return; }}
-  let cached = head * step[2];
+  let cached = head / {splits}u * step[2];
   let position = first + unit;
   let seen = position < last;
   var score: array<f32, {group}>;
@@ -153,8 +163,7 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) u
             scores = group * SPAN,
             start = self.0.start(),
             scale = f32::from_bits(*scale),
-            heads = self.0.heads,
-            part = self.0.part() / 4,
+            part = self.0.part() / splits / 4,
         )
     }
 }

@@ -32,11 +32,10 @@ impl Program for Embed {
     }
 
     fn text(&self) -> String {
-        let (weight, next) = quants::buffers(self.format, 2, READ);
         format!(
             "@group(0) @binding(0) var<storage, read_write> step: array<u32>;
 @group(0) @binding(1) var<storage, {READ}> angles: array<u32>;
-{weight}@group(0) @binding({next}) var<storage, read_write> out: array<vec4<f32>>;
+{weight}@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>;
 {decoding}
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) unit: u32) {{
@@ -50,6 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     out[block * 8u + quarter + 4u] = pair.high * {factor:?}f;
   }}
 }}\n",
+            weight = quants::buffers(self.format, 2, READ),
             decoding = quants::decoding(self.format, self.columns),
             write_angles = step::write_angles(self.angles),
             first = self.first,

@@ -27,7 +27,7 @@ pub(crate) struct LinearStep {
 /// What becomes of the sums.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Then {
-    /// They are the elements of the output from this one on.
+    /// They are the elements of the output from this one on, and biased by those of as many outputs.
     Store(usize),
     /// A residual is added.
     Add,
@@ -43,7 +43,7 @@ pub(crate) struct Heads {
     /// Query heads and key-value heads.
     pub(crate) query: usize,
     pub(crate) cached: usize,
-    /// Elements of each, a multiple of eight, all of which turn.
+    /// Elements of each, all of which turn; a multiple of eight where a [`LinearStep`] turns them.
     pub(crate) width: usize,
     pub(crate) pairs: Pairs,
     /// Where their angles begin in the buffer of the step.
@@ -78,8 +78,8 @@ impl LinearStep {
         if self.has_constants() {
             add("constants", READ, "vec4<f32>", &mut next);
         }
-        let (weight, after) = quants::buffers(self.format, next, READ);
-        next = after;
+        let weight = quants::buffers(self.format, next, READ);
+        next += 2;
         let last: &[(&str, &str, &str)] = match self.then {
             Then::Store(_) | Then::Gate(_) => &[("out", "read_write", "f32")],
             Then::Add => &[("residual", READ, "f32"), ("out", "read_write", "f32")],
@@ -277,7 +277,9 @@ impl Program for LinearStep {
             factor + &each(&|tile| format!("    sum{tile} *= factor;\n"))
         });
         let bias = if self.bias {
-            let first = if self.norm.is_some() { self.columns / 4 } else { 0 };
+            let norm = if self.norm.is_some() { self.columns } else { 0 };
+            let before = if let Then::Store(first) = self.then { first } else { 0 };
+            let first = (norm + before) / 4;
             each(&|tile| format!("    sum{tile} += constants[{first}u + tile{tile}];\n"))
         } else {
             String::new()

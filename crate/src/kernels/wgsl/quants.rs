@@ -10,19 +10,20 @@ const ONE_PLACE: u32 = 1 << 23;
 /// Its bits.
 const ONE_PLACE_BITS: &str = "0x4b000000u";
 
-/// Declarations of the buffers of a weight, the first at `binding`, and the number of the next.
-pub(super) fn buffers(format: Format, binding: usize, read: &str) -> (String, usize) {
-    let mut text = format!(
+/// Declarations of the two buffers of a weight, the first at `binding`.
+pub(super) fn buffers(format: Format, binding: usize, read: &str) -> String {
+    format!(
         "@group(0) @binding({binding}) var<storage, {read}> planes: array<vec4<u32>>;
 @group(0) @binding({}) var<storage, {read}> scales: array<{}>;\n",
         binding + 1,
-        if format.grouped { "vec4<f32>" } else { "vec2<u32>" }
-    );
-    if format.grouped {
-        text += &format!("@group(0) @binding({}) var<storage, {read}> groups: array<u32>;\n", binding + 2);
-    }
-    (text, binding + if format.grouped { 3 } else { 2 })
+        if format.grouped { "vec4<u32>" } else { "vec2<u32>" }
+    )
 }
+
+/// The words of the groups of a block, where it has four, or two.
+const FOUR_WORDS: &str = "  let words = scales[groups + place % 8u];\n";
+const TWO_WORDS: &str = "  let both = scales[groups + place % 8u / 2u];
+  let words = select(both.xy, both.zw, place % 2u == 1u);\n";
 
 /// Words of a block, in vectors of four.
 fn block_vectors(format: Format) -> usize {
@@ -74,20 +75,23 @@ fn factors(format: Format) -> String {
 }}"
         );
     }
-    let group = |half: usize| match format.group {
-        16 => format!("(place * 2u + {half}u)"),
-        _ => "place".to_owned(),
+    // Of each group that of the scales, then that of the minimums.
+    let (words, [low, high]) = match (format.group, format.mins) {
+        (16, true) => (FOUR_WORDS, ["which", "2u + which"]),
+        (16, false) => (TWO_WORDS, ["0u", "1u"]),
+        _ => (TWO_WORDS, ["which"; 2]),
     };
     format!(
         "fn bytes_of(word: u32) -> vec4<f32> {{
   return vec4<f32>((vec4<i32>(bitcast<i32>(word)) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
 }}
 fn factors(place: u32, which: u32) -> Pair {{
-  let factor = scales[place / 8u * {lanes}u + which];
-  return Pair(factor * bytes_of(groups[{} * {lanes}u + which]), factor * bytes_of(groups[{} * {lanes}u + which]));
+  let record = place / 8u * {}u;
+  let factor = bitcast<vec4<f32>>(scales[record + which]);
+  let groups = record + {lanes}u;
+{words}  return Pair(factor * bytes_of(words[{low}]), factor * bytes_of(words[{high}]));
 }}",
-        group(0),
-        group(1)
+        format.record_words() / 4
     )
 }
 

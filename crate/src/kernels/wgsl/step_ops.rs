@@ -37,7 +37,6 @@ pub(crate) trait StepOps: Backend {
         angles: FloatTensor<Self>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         out: FloatTensor<Self>,
         how: Embed,
     ) -> FloatTensor<Self>;
@@ -48,7 +47,6 @@ pub(crate) trait StepOps: Backend {
         constants: FloatTensor<Self>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         residual: FloatTensor<Self>,
         out: FloatTensor<Self>,
         how: LinearStep,
@@ -60,7 +58,6 @@ pub(crate) trait StepOps: Backend {
         constants: FloatTensor<Self>,
         planes: IntTensor<Self>,
         scales: IntTensor<Self>,
-        groups: IntTensor<Self>,
         step: IntTensor<Self>,
         query: FloatTensor<Self>,
         keys: FloatTensor<Self>,
@@ -126,12 +123,11 @@ fn groups(count: usize) -> [usize; 3] {
 fn reads<'a>(
     x: &'a CubeTensor,
     constants: &'a CubeTensor,
-    [planes, scales, groups]: [&'a CubeTensor; 3],
+    weight: [&'a CubeTensor; 2],
     how: &LinearStep,
 ) -> Vec<super::program::Bound<'a>> {
     let constants = how.has_constants().then_some(Read(constants));
-    let weight = [Some(Read(planes)), Some(Read(scales)), how.format.grouped.then_some(Read(groups))];
-    [Some(Read(x)), constants].into_iter().chain(weight).flatten().collect()
+    [Some(Read(x)), constants].into_iter().flatten().chain(weight.map(Read)).collect()
 }
 
 impl StepOps for CubeBackend {
@@ -140,15 +136,10 @@ impl StepOps for CubeBackend {
         angles: CubeTensor,
         planes: CubeTensor,
         scales: CubeTensor,
-        groups: CubeTensor,
         out: CubeTensor,
         how: Embed,
     ) -> CubeTensor {
-        let mut bound = vec![Changed(&step), Read(&angles), Read(&planes), Read(&scales)];
-        if how.format.grouped {
-            bound.push(Read(&groups));
-        }
-        bound.push(Changed(&out));
+        let bound = [Changed(&step), Read(&angles), Read(&planes), Read(&scales), Changed(&out)];
         launch(how.clone(), [how.workgroups(), 1, 1], &bound);
         out
     }
@@ -158,12 +149,11 @@ impl StepOps for CubeBackend {
         constants: CubeTensor,
         planes: CubeTensor,
         scales: CubeTensor,
-        groups_of: CubeTensor,
         residual: CubeTensor,
         out: CubeTensor,
         how: LinearStep,
     ) -> CubeTensor {
-        let mut bound = reads(&x, &constants, [&planes, &scales, &groups_of], &how);
+        let mut bound = reads(&x, &constants, [&planes, &scales], &how);
         if how.then == Then::Add {
             bound.push(Read(&residual));
         }
@@ -177,14 +167,13 @@ impl StepOps for CubeBackend {
         constants: CubeTensor,
         planes: CubeTensor,
         scales: CubeTensor,
-        groups_of: CubeTensor,
         step: CubeTensor,
         query: CubeTensor,
         keys: CubeTensor,
         values: CubeTensor,
         how: LinearStep,
     ) -> CubeTensor {
-        let mut bound = reads(&x, &constants, [&planes, &scales, &groups_of], &how);
+        let mut bound = reads(&x, &constants, [&planes, &scales], &how);
         bound.extend([Read(&step), Written(&query), Changed(&keys), Changed(&values)]);
         launch(how.clone(), groups(how.workgroups()), &bound);
         query
@@ -237,7 +226,7 @@ impl StepOps for CubeBackend {
         let out = empty(&query, how.heads * how.group * how.width, DType::F32);
         let parts = empty(&query, spans * how.heads * how.part(), DType::F32);
         let bound = [Read(&query), Read(&keys), Read(&values), Read(&step), Written(&parts)];
-        launch(Span(how.clone()), [spans, how.heads, 1], &bound);
+        launch(Span(how.clone()), [spans, how.heads * how.splits(), 1], &bound);
         let join = Join(how);
         launch(join.clone(), [join.workgroups(), 1, 1], &[Read(&parts), Read(&step), Written(&out)]);
         out

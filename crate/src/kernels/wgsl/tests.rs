@@ -5,10 +5,26 @@ use burn::{
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 
-use super::{NONE, StepOps, read_words};
-use crate::kernels::{
-    gated_f32::{Gate, gate_rows, gated_f32},
-    testing::{assert_close, native_gpu, random, random_tensor, values},
+use super::{
+    NONE, StepOps,
+    attention_step_f32::{AttentionStep, Join, Span, WIDEST},
+    embed_q::Embed,
+    gated_f32::GateRows,
+    linear_step_q::{Heads, LinearStep, Then},
+    program::Program,
+    read_words,
+    remember_f32::Remember,
+    step::Begin,
+    top_f32::{Best, Chunks},
+};
+use crate::{
+    formats::{Dtype, blocks::BlockFormat},
+    kernels::{
+        gated_f32::{Gate, gate_rows, gated_f32},
+        linear_q::layout::Format,
+        rope_f32::Pairs,
+        testing::{assert_close, native_gpu, random, random_tensor, values},
+    },
 };
 
 fn ints(values: Vec<i32>, gpu: &Device) -> Tensor<1, Int> {
@@ -76,4 +92,54 @@ fn rows_are_gated_like_two_tensors() {
             assert_close(&values(gate_rows(both.clone().to_device(&gpu), by)), &expected, 1e-5);
         }
     }
+}
+
+/// What is bound, the bytes of a workgroup's memory, and its threads are no more than WebGPU promises of every device.
+fn assert_within_limits<P: Program>(program: &P) {
+    let text = program.text();
+    let bytes = |declaration: &str| -> usize {
+        let (of, count) = declaration.split_once("array<").unwrap().1.rsplit_once(", ").unwrap();
+        let size = if of == "vec4<f32>" { 16 } else { 4 };
+        size * count.strip_suffix(">;").unwrap().parse::<usize>().unwrap()
+    };
+    let memory: usize = text.lines().filter(|line| line.starts_with("var<workgroup>")).map(bytes).sum();
+    assert!(text.matches("var<storage").count() <= 8, "{program:?}");
+    assert!(memory <= 16 << 10, "{memory} bytes: {program:?}");
+    assert!(program.threads() <= 256, "{program:?}");
+}
+
+#[test]
+fn every_device_has_what_kernels_need() {
+    let blocks = [
+        Dtype::Q4_0,
+        Dtype::Q4_1,
+        Dtype::Q5_0,
+        Dtype::Q5_1,
+        Dtype::Q8_0,
+        Dtype::Q2_K,
+        Dtype::Q3_K,
+        Dtype::Q4_K,
+        Dtype::Q5_K,
+        Dtype::Q6_K,
+    ];
+    let formats = blocks.map(|dtype| Format::of(&BlockFormat::of(dtype).unwrap()));
+    let heads = Heads { query: 8, cached: 2, width: 64, pairs: Pairs::Halves, angles: 0 };
+    let kinds = [Then::Store(0), Then::Add, Then::Gate(Gate::Silu), Then::Remember(heads.clone())];
+    for (format, columns) in formats.into_iter().flat_map(|format| [512, 4096].map(|of| (format, of))) {
+        for then in kinds.clone() {
+            let (norm, bias, rows, subgroups) = (Some(0), true, 12 * 64, false);
+            assert_within_limits(&LinearStep { format, columns, rows, norm, bias, then, subgroups });
+        }
+        assert_within_limits(&Embed { format, columns, first: 0, rows: 64, factor: 0, angles: 128 });
+    }
+    for (group, width) in (1..130).flat_map(|group| [4, 64, 256, WIDEST].map(|width| (group, width))) {
+        let how = AttentionStep { heads: 2, group, width, window: None, scale: 0, cap: None };
+        assert_within_limits(&Span(how.clone()));
+        assert_within_limits(&Join(how));
+    }
+    assert_within_limits(&Remember { heads, angles: 128, norm: Some(0) });
+    assert_within_limits(&Begin { angles: 128 });
+    assert_within_limits(&GateRows { width: 1536, by: Gate::GeluTanh });
+    assert_within_limits(&Chunks { logits: 49_152, top: 64 });
+    assert_within_limits(&Best { candidates: 1536, top: 64 });
 }

@@ -8,6 +8,7 @@ use crate::{
     formats::TensorRows,
     kernels::rows_matter,
     nn::{Padding, Precision, Weights},
+    progress::Progress,
 };
 
 /// The largest difference of a hidden state that is still rounding; hidden states are of order one.
@@ -24,7 +25,7 @@ const BATCHES: [usize; 4] = [1, 8, 32, 160];
 ///
 /// # Errors
 /// `gpu-self-test` where the hidden states differ, or are not numbers; `gpu-error` where they cannot be read.
-pub async fn run(config: &BertConfig, device: &Device) -> Result<()> {
+pub async fn run(config: &BertConfig, device: &Device, progress: &mut Progress<'_>) -> Result<()> {
     let config = BertConfig {
         num_hidden_layers: 1,
         vocab_size: ROWS,
@@ -32,14 +33,17 @@ pub async fn run(config: &BertConfig, device: &Device) -> Result<()> {
         type_vocab_size: 1,
         ..config.clone()
     };
-    let expected = hidden_states(&config, 1, &Device::flex()).await?;
     // What multiplies many rows differs with how many there are.
     let batches = if rows_matter(device) { &BATCHES[..] } else { &BATCHES[..1] };
+    progress.begin(1 + batches.len());
+    let expected = hidden_states(&config, 1, &Device::flex()).await?;
+    progress.step();
     // A comparison with NaN is false, so that NaN counts as different.
     let same = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE;
     let mut right = true;
     for pairs in batches {
         let found = hidden_states(&config, *pairs, device).await?;
+        progress.step();
         right &= found.len() == expected.len() * pairs
             && found.chunks(expected.len()).all(|found| expected.iter().zip(found).all(same));
     }
@@ -102,7 +106,7 @@ mod tests {
             );
             let config = BertConfig::from_json(json.as_bytes()).unwrap();
             for device in devices() {
-                assert_eq!(pollster::block_on(run(&config, &device)), Ok(()));
+                assert_eq!(pollster::block_on(run(&config, &device, &mut Progress::unwatched())), Ok(()));
             }
         }
     }

@@ -50,9 +50,22 @@ impl Llama {
     /// What [`Weights`] gives for the first tensor that cannot be read, `out-of-memory`, `unsupported-model` where
     /// there is a tensor that this model does not have.
     pub fn load(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Self> {
+        Self::load_watched(config, weights, device, || {})
+    }
+
+    /// The same; `on_layer` is called whenever another block is read.
+    ///
+    /// # Errors
+    /// Those of [`Llama::load`].
+    pub fn load_watched(
+        config: &LlamaConfig,
+        weights: &impl Weights,
+        device: &Device,
+        mut on_layer: impl FnMut(),
+    ) -> Result<Self> {
         let shape = [config.vocab_size, config.hidden_size];
         let embed_tokens = StoredEmbedding::load(weights, "model.embed_tokens", shape, device)?;
-        let layer = |i| DecoderLayer::load(config, weights, i, device);
+        let layer = |i| DecoderLayer::load(config, weights, i, device).inspect(|_| on_layer());
         let llama = Self {
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
             norm: RmsNorm::load(weights, "model.norm", config.hidden_size, config.rms_norm_eps, device)?,

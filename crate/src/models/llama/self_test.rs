@@ -15,6 +15,7 @@ use crate::{
     device::read,
     kernels::rows_matter,
     nn::{KvCache, Weights},
+    progress::Progress,
 };
 
 /// The largest difference of the logits, as a part of their own size, that is still rounding: the CPU rounds
@@ -38,7 +39,13 @@ const MOST_LAYERS: usize = 6;
 ///
 /// # Errors
 /// `gpu-self-test` where the logits differ, or are not numbers; `gpu-error` where they cannot be read.
-pub async fn run(config: &LlamaConfig, stored: &Stored, device: &Device) -> Result<()> {
+pub async fn run(
+    config: &LlamaConfig,
+    stored: &Stored,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<()> {
+    progress.begin(2 * (1 + ALONE) + if rows_matter(device) { PARTS.len() } else { 0 });
     let layer = |kind| config.layer_types.contains(&kind).then_some(kind);
     let kinds: Vec<_> = [LayerType::Full, LayerType::Sliding].into_iter().filter_map(layer).collect();
     let layers = stored.layers.len().clamp(2, MOST_LAYERS);
@@ -48,9 +55,11 @@ pub async fn run(config: &LlamaConfig, stored: &Stored, device: &Device) -> Resu
         vocab_size: ROWS,
         ..config.clone()
     };
-    let expected = logits(&config, &Synthetic(stored), &Device::flex()).await?;
-    let found = logits(&config, &Synthetic(stored), device).await?;
-    if difference(&found, &expected) <= TOLERANCE && is_same_in_parts(&config, stored, device).await? {
+    let expected = logits(&config, &Synthetic(stored), &Device::flex(), progress).await?;
+    let found = logits(&config, &Synthetic(stored), device, progress).await?;
+    if difference(&found, &expected) <= TOLERANCE
+        && is_same_in_parts(&config, stored, device, progress).await?
+    {
         return Ok(());
     }
     Err(Error::new(ErrorCode::GpuSelfTest, "The GPU computes other numbers than the CPU."))
@@ -58,7 +67,12 @@ pub async fn run(config: &LlamaConfig, stored: &Stored, device: &Device) -> Resu
 
 /// Whether a prompt gives the same logits in parts of different lengths, down to one that was compared with the CPU: what
 /// multiplies many rows differs with how many there are.
-async fn is_same_in_parts(config: &LlamaConfig, stored: &Stored, device: &Device) -> Result<bool> {
+async fn is_same_in_parts(
+    config: &LlamaConfig,
+    stored: &Stored,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<bool> {
     if !rows_matter(device) {
         return Ok(true);
     }
@@ -71,6 +85,7 @@ async fn is_same_in_parts(config: &LlamaConfig, stored: &Stored, device: &Device
         for ids in ids.chunks(part) {
             logits = read(llama.forward(ids, &mut cache, Logits::Last)?).await?;
         }
+        progress.step();
         match &first {
             None => first = Some(logits),
             // Written so that NaN is different.
@@ -90,12 +105,18 @@ fn difference(found: &[f32], expected: &[f32]) -> f32 {
 
 /// The logits of tokens that are read at once, of one read after them, and of some that the device reads by itself if it
 /// can.
-async fn logits(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Vec<f32>> {
+async fn logits(
+    config: &LlamaConfig,
+    weights: &impl Weights,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<f32>> {
     let llama = Llama::load(config, weights, device)?;
     let ids: Vec<u32> = (0..(TOGETHER + ALONE) as u32).map(|i| i * 11 % ROWS as u32).collect();
     let (together, alone) = ids.split_at(TOGETHER);
     let mut cache = llama.cache();
     let mut logits: Vec<f32> = read(llama.forward(together, &mut cache, Logits::All)?).await?;
+    progress.step();
     for (i, id) in alone.iter().enumerate() {
         if i > 0
             && let Some(all) = step(&llama, *id, &mut cache).await?
@@ -104,6 +125,7 @@ async fn logits(config: &LlamaConfig, weights: &impl Weights, device: &Device) -
         } else {
             logits.extend(read(llama.forward(&[*id], &mut cache, Logits::Last)?).await?);
         }
+        progress.step();
     }
     Ok(logits)
 }

@@ -10,6 +10,7 @@ use crate::{
     files::ModelFiles,
     formats::{Segments, open_gguf, open_safetensors},
     models::bert::{Bert, BertConfig, GgufWeights, SafetensorsWeights, self_test},
+    progress::Progress,
     tokenizer::Tokenizer,
 };
 
@@ -19,7 +20,7 @@ impl Embedder {
     ///
     /// `dtype` is what the linear layers shall compute in. `limit` caps the text length in tokens, for files that do not say how long the model's texts were; the
     /// number of positions always does. On WebGPU the numeric self-test runs after the weights are loaded, when the
-    /// sizes it works with are known to be those of real tensors.
+    /// sizes it works with are known to be those of real tensors. `report` is told the fraction that is done, 0..1.
     ///
     /// # Errors
     /// `missing-file`, `malformed-file`, `unsupported-*`, `missing-tensor`, `tensor-shape`, `tokenizer`, and on a
@@ -29,10 +30,12 @@ impl Embedder {
         device: Device,
         dtype: DtypeChoice,
         limit: Option<usize>,
+        report: &dyn Fn(f64),
     ) -> Result<Self> {
+        let progress = Progress::new(if device.kind() == DeviceKind::Cpu { 1 } else { 2 }, report);
         match files.find(".gguf") {
-            Some(path) => Self::load_gguf(take(files, &path)?, device, dtype, limit).await,
-            None => Self::load_safetensors(files, device, dtype, limit).await,
+            Some(path) => Self::load_gguf(take(files, &path)?, device, dtype, limit, progress).await,
+            None => Self::load_safetensors(files, device, dtype, limit, progress).await,
         }
     }
 
@@ -41,14 +44,17 @@ impl Embedder {
         device: Device,
         dtype: DtypeChoice,
         limit: Option<usize>,
+        mut progress: Progress<'_>,
     ) -> Result<Self> {
         let file = open_gguf(file)?;
         let config = BertConfig::from_gguf(&file)?;
         let pooling = Pooling::from_gguf(file.metadata.u32("bert.pooling_type")?)?;
         let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
         let precision = dtype.precision(device.kind());
+        progress.begin(1);
         let bert = Bert::load(&config, &GgufWeights(&file), precision, device.burn())?;
-        test(&config, &device).await?;
+        progress.step();
+        test(&config, &device, &mut progress).await?;
         // A GGUF file does not say whether vectors are normalised; llama.cpp does so unless told otherwise.
         Self { bert, tokenizer, pooling, normalise: true, precision, max_tokens: usize::MAX, config, device }
             .limited(limit)
@@ -59,6 +65,7 @@ impl Embedder {
         device: Device,
         dtype: DtypeChoice,
         limit: Option<usize>,
+        mut progress: Progress<'_>,
     ) -> Result<Self> {
         let config = BertConfig::from_json(&take(files, "config.json")?.to_vec()?)?;
         let pooling = Pooling::from_json(&take(files, "1_Pooling/config.json")?.to_vec()?)?;
@@ -67,8 +74,10 @@ impl Embedder {
         let tokenizer = Tokenizer::from_json(&take(files, "tokenizer.json")?.to_vec()?)?;
         let file = open_safetensors(take(files, "model.safetensors")?)?;
         let precision = dtype.precision(device.kind());
+        progress.begin(1);
         let bert = Bert::load(&config, &SafetensorsWeights::new(&file), precision, device.burn())?;
-        test(&config, &device).await?;
+        progress.step();
+        test(&config, &device, &mut progress).await?;
         Self { bert, tokenizer, pooling, normalise, precision, max_tokens: own, config, device }
             .limited(limit)
     }
@@ -91,11 +100,11 @@ impl Embedder {
 }
 
 /// Runs the numeric self-test of a GPU; a fault of the device says more than the numbers it led to.
-async fn test(config: &BertConfig, device: &Device) -> Result<()> {
+async fn test(config: &BertConfig, device: &Device, progress: &mut Progress<'_>) -> Result<()> {
     match device.kind() {
         DeviceKind::Cpu => Ok(()),
         DeviceKind::WebGpu => {
-            let result = self_test::run(config, device.burn()).await;
+            let result = self_test::run(config, device.burn(), progress).await;
             device.check().and(result)
         }
     }

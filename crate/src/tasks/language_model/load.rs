@@ -7,6 +7,7 @@ use crate::{
     files::ModelFiles,
     formats::{GgufFile, open_gguf},
     models::llama::{GgufWeights, Llama, LlamaConfig, self_test},
+    progress::Progress,
     tokenizer::{chat_template::ChatTemplate, generative::TextTokenizer},
 };
 
@@ -23,13 +24,20 @@ pub struct LoadOptions {
 }
 
 impl LanguageModel {
-    /// Loads the GGUF file in `files` onto `device`. On WebGPU the numeric self-test runs too.
+    /// Loads the GGUF file in `files` onto `device`. On WebGPU the numeric self-test runs too, and kernels are compiled.
+    /// `report` is told the fraction that is done, 0..1.
     ///
     /// # Errors
     /// `missing-file`, `malformed-file`, `unsupported-*`, `missing-tensor`, `tensor-shape`, `tokenizer`, `template`,
     /// `out-of-memory`; `invalid-input` for a context that the model was not trained with; on a GPU `gpu-self-test`,
     /// `gpu-lost`, `gpu-error`.
-    pub async fn load(files: &mut ModelFiles, device: Device, options: LoadOptions) -> Result<Self> {
+    pub async fn load(
+        files: &mut ModelFiles,
+        device: Device,
+        options: LoadOptions,
+        report: &dyn Fn(f64),
+    ) -> Result<Self> {
+        let mut progress = Progress::new(if device.kind() == DeviceKind::Cpu { 1 } else { 3 }, report);
         let missing = || Error::new(ErrorCode::MissingFile, "The model has no GGUF file.");
         let path = files.find(".gguf").ok_or_else(missing)?;
         let file = open_gguf(files.take(&path).ok_or_else(missing)?)?;
@@ -50,12 +58,15 @@ impl LanguageModel {
         let GgufFile { metadata, tensors } = file;
         drop(metadata);
         let weights = GgufWeights::new(&tensors, &config);
-        let llama = Llama::load(&config, &weights, device.burn())?;
+        progress.begin(config.num_hidden_layers);
+        let llama = Llama::load_watched(&config, &weights, device.burn(), || progress.step())?;
         let stored = self_test::Stored::of(&weights, config.num_hidden_layers);
         drop(tensors);
-        test(&config, &stored, &device).await?;
+        test(&config, &stored, &device, &mut progress).await?;
         #[cfg(feature = "gpu")]
-        llama.prepare().await?;
+        if device.kind() == DeviceKind::WebGpu {
+            llama.prepare(&mut progress).await?;
+        }
         device.check()?;
         Ok(Self { llama, tokenizer, template, device, info })
     }
@@ -75,11 +86,16 @@ fn context_window(asked: Option<usize>, trained: usize) -> Result<usize> {
 }
 
 /// Runs the numeric self-test of a GPU; a fault of the device says more than the numbers it led to.
-async fn test(config: &LlamaConfig, stored: &self_test::Stored, device: &Device) -> Result<()> {
+async fn test(
+    config: &LlamaConfig,
+    stored: &self_test::Stored,
+    device: &Device,
+    progress: &mut Progress<'_>,
+) -> Result<()> {
     match device.kind() {
         DeviceKind::Cpu => Ok(()),
         DeviceKind::WebGpu => {
-            let result = self_test::run(config, stored, device.burn()).await;
+            let result = self_test::run(config, stored, device.burn(), progress).await;
             device.check().and(result)
         }
     }

@@ -36,7 +36,10 @@ async function loadChat(options, made, row) {
   const device = await openGpu(wasm);
   const files = readFiles(wasm, { "model.gguf": made.file });
   const loading = now();
-  const model = await orFault(device, wasm.ChatModel.load(device, files, WINDOW));
+  const model = await orFault(
+    device,
+    wasm.ChatModel.load(device, files, WINDOW, () => {}),
+  );
   row("load", {
     file_mb: statSync(made.file).size / 1e6,
     start_and_read_ms: loading - start,

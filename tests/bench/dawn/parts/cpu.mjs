@@ -19,7 +19,12 @@ export async function run({ options, model: name, progress, row }) {
     const wasm = await startBuild(options.dist, threads > 1 ? "cpu_threads" : "cpu_relaxed");
     if (threads > 1) startThreads(wasm, options.dist, threads - 1);
     const device = wasm.Device.cpu();
-    const model = await wasm.ChatModel.load(device, readFiles(wasm, { "model.gguf": made.file }), WINDOW);
+    const model = await wasm.ChatModel.load(
+      device,
+      readFiles(wasm, { "model.gguf": made.file }),
+      WINDOW,
+      () => {},
+    );
     await measure({ model, device }, sizes, threads, row);
     if (THREADS === 1) break;
   }

@@ -35,7 +35,7 @@ export class ModelView {
   }
 
   #announce(state: ModelState): void {
-    if (state.phase === "ready" || state.phase === "fetching") announce(describe(state, this.model));
+    if (["fetching", "starting", "ready"].includes(state.phase)) announce(describe(state, this.model));
     if (state.phase === "failed") {
       const { what, remedy } = explain(state.failure.code);
       announce(`${what} ${remedy}`);
@@ -70,12 +70,16 @@ export function describe(state: ModelState, { source, wasKept }: Model<Loadable>
         ? "Fetching the model…"
         : `Fetching: ${formatBytes(state.bytes)} of ${formatBytes(state.total)}`;
     case "starting":
-      return source.fromDisk ? "Read. Starting…" : "Checked and complete. Starting…";
+      return `${source.fromDisk ? "Read" : "Checked and complete"}. ${describePreparation(state.fraction)}`;
     case "ready":
       return "Ready. From here on it works offline.";
     case "failed":
       return explain(state.failure.code).what;
   }
+}
+
+function describePreparation(fraction: number): string {
+  return fraction > 0 ? `Preparing: ${Math.round(fraction * 100)} %` : "Preparing…";
 }
 
 function describeDevice(state: ModelState, choice: DeviceChoice): string {
@@ -97,7 +101,9 @@ function describeFetched(model: Model<Loadable>, state: ModelState): string {
 function drawProgress(state: ModelState): void {
   const bar = byId<HTMLProgressElement>("model-progress");
   bar.hidden = state.phase !== "fetching" && state.phase !== "starting" && state.phase !== "checking";
-  if (state.phase === "fetching" && state.fraction > 0) bar.value = state.fraction;
+  bar.setAttribute("aria-label", state.phase === "starting" ? "Model preparation" : "Model download");
+  if ((state.phase === "fetching" || state.phase === "starting") && state.fraction > 0)
+    bar.value = state.fraction;
   else bar.removeAttribute("value");
 }
 

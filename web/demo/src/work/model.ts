@@ -1,4 +1,11 @@
-import type { Availability, CreateMonitor, DeviceChoice, DownloadProgressEvent, Fallback } from "inglenook";
+import type {
+  Availability,
+  CreateMonitor,
+  DeviceChoice,
+  DownloadProgressEvent,
+  Fallback,
+  LoadProgressEvent,
+} from "inglenook";
 import { asFailure, type Failure, isAbort } from "./failure";
 
 export type ModelState =
@@ -6,7 +13,7 @@ export type ModelState =
   | { readonly phase: "unsupported" }
   | { readonly phase: "absent" }
   | { readonly phase: "fetching"; readonly fraction: number; readonly bytes: number; readonly total: number }
-  | { readonly phase: "starting" }
+  | { readonly phase: "starting"; readonly fraction: number }
   | { readonly phase: "ready"; readonly device: "webgpu" | "cpu"; readonly fallback: Fallback | null }
   | { readonly phase: "failed"; readonly failure: Failure };
 
@@ -142,8 +149,10 @@ export class Model<T extends Loadable> extends EventTarget {
     const source = this.#source;
     this.#become({ phase: "fetching", fraction: 0, bytes: 0, total: 0 });
     try {
-      const monitor = (m: CreateMonitor) =>
-        m.addEventListener("downloadprogress", (event) => this.#progress(event, signal));
+      const monitor = (m: CreateMonitor) => {
+        m.addEventListener("downloadprogress", (event) => this.#downloaded(event, signal));
+        m.addEventListener("prepareprogress", (event) => this.#prepared(event, signal));
+      };
       const model = await source.create({ device: this.#choice, monitor, signal });
       if (signal.aborted) {
         model.destroy();
@@ -171,11 +180,15 @@ export class Model<T extends Loadable> extends EventTarget {
       this.#become({ phase: "ready", device: model.device, fallback: model.fallback });
   }
 
-  #progress(event: DownloadProgressEvent, signal: AbortSignal): void {
+  #downloaded(event: DownloadProgressEvent, signal: AbortSignal): void {
     if (signal.aborted) return;
     const { loaded, bytesLoaded, bytesTotal } = event;
-    if (loaded >= 1) this.#become({ phase: "starting" });
+    if (loaded >= 1) this.#become({ phase: "starting", fraction: 0 });
     else this.#become({ phase: "fetching", fraction: loaded, bytes: bytesLoaded, total: bytesTotal });
+  }
+
+  #prepared({ loaded }: LoadProgressEvent, signal: AbortSignal): void {
+    if (!signal.aborted) this.#become({ phase: "starting", fraction: loaded });
   }
 
   /** What came of a download that did not end well was fetched all the same. */

@@ -3,10 +3,7 @@
 use burn::tensor::{DType, Int};
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 
-use super::{
-    super::{dense::Width, quantised::scale_words},
-    *,
-};
+use super::{super::dense::Width, *};
 use crate::kernels::{
     cpu::gemm_f32::{PANEL, panels_len},
     cube::{
@@ -89,8 +86,7 @@ fn weight_on_gpu(stored: &Stored, gpu: &Device) -> Weight {
     if let Some(blocks) = BlockFormat::of(stored.dtype) {
         let mut packer = Packer::in_order(blocks, columns, Order::Quarters).unwrap();
         let apart = packer.pack_apart(&mut stored.rows(), out).unwrap();
-        let scales = words(scale_words(&apart.scales, Format::of(&blocks)), gpu);
-        let parts = [words(apart.planes, gpu), scales, words(apart.groups, gpu)];
+        let parts = [words(apart.planes, gpu), words(apart.scales, gpu)];
         return Weight::Quants(parts, Format::of(&blocks));
     }
     let width = Width::of(stored.dtype).unwrap();

@@ -1,6 +1,9 @@
 //! One token through the kernels of a decode step, beside the same in Burn's operations.
 
-use super::{super::step::*, *};
+use super::{
+    super::{linear_q_joined, step::*},
+    *,
+};
 use crate::kernels::{rms_norm_f32::rms_norm_f32, testing::native_gpu, wgsl::use_subgroups};
 
 /// Weights whose products with `columns` are compared.
@@ -50,20 +53,28 @@ fn multiply_all_ways() {
         let biased = |y: Tensor<2>| y + bias.clone().narrow(0, 0, out).unsqueeze();
         let on = |t: &Tensor<1>| t.clone().to_device(&gpu);
         let both = Tensor::cat(vec![gamma.clone(), bias.clone()], 0);
-        let run = |constants: &Tensor<1>, norm: bool, bias: bool, end: Ending| {
+        let run = |constants: &Tensor<1>, norm: bool, bias: bool, end: Option<Ending>| {
             let around = Around { norm: norm.then_some(1e-5), bias, constants };
-            linear_step(x.clone().to_device(&gpu), &weight, around, end)
+            let x = x.clone().to_device(&gpu);
+            match end {
+                None => linear_steps(x, core::iter::once(&weight), around),
+                Some(end) => linear_step(x, &weight, around, end).unwrap(),
+            }
         };
-        assert_near(run(&on(&gamma), false, false, Ending::Store), product(x.clone()), &what);
-        assert_near(run(&on(&gamma), true, false, Ending::Store), product(normal.clone()), &what);
-        assert_near(run(&on(&bias), false, true, Ending::Store), biased(product(x.clone())), &what);
+        assert_near(run(&on(&gamma), false, false, None), product(x.clone()), &what);
+        assert_near(run(&on(&gamma), true, false, None), product(normal.clone()), &what);
+        assert_near(run(&on(&bias), false, true, None), biased(product(x.clone())), &what);
         let added = Ending::Add(residual.clone().to_device(&gpu));
-        assert_near(run(&on(&both), true, true, added), biased(product(normal.clone())) + residual, &what);
+        assert_near(
+            run(&on(&both), true, true, Some(added)),
+            biased(product(normal.clone())) + residual,
+            &what,
+        );
         if out.is_multiple_of(8) {
             for by in [Gate::Silu, Gate::GeluTanh] {
                 let y = product(normal.clone());
                 let expected = gated_f32(y.clone().narrow(1, 0, out / 2), y.narrow(1, out / 2, out / 2), by);
-                assert_near(run(&on(&gamma), true, false, Ending::Gate(by)), expected, &what);
+                assert_near(run(&on(&gamma), true, false, Some(Ending::Gate(by))), expected, &what);
             }
         }
     }
@@ -78,28 +89,35 @@ fn a_step_multiplies_a_weight_in_pieces() {
         let x: Tensor<2> = random_tensor(1, [1, 512]);
         let constants = Tensor::zeros([1], &gpu);
         let around = Around { norm: None, bias: false, constants: &constants };
-        let found = linear_step(x.clone().to_device(&gpu), &weight, around, Ending::Store);
+        let found = linear_steps(x.clone().to_device(&gpu), core::iter::once(&weight), around);
         let expected = Tensor::<2>::from_data(TensorData::new(stored.reference(x), [1, 37]), &Device::flex());
         assert_near(found, expected, "in pieces");
     }
 }
 
+/// Two of each kind, so that neighbours of one kind follow those of another.
 #[test]
-fn weights_of_one_kind_are_stacked() {
+fn weights_are_stacked_and_multiplied_one_after_the_other() {
     let Some(gpu) = native_gpu() else { return };
-    for kind in BLOCKS {
-        let [a, b] = [(1, 8), (2, 12)].map(|(seed, out)| Stored::blocks(seed, kind, [out, 512]));
-        let [wa, wb] = [&a, &b].map(|stored| PackedWeight::pack(stored.rows(), &gpu).unwrap());
-        let stacked = PackedWeight::stack(&[&wa, &wb]).unwrap();
-        let x: Tensor<2> = random_tensor(1, [3, 512]);
-        let found = values(linear_q(x.clone().to_device(&gpu), &stacked).narrow(0, 1, 1));
-        let expected: Vec<f32> =
-            [&a, &b].iter().flat_map(|stored| stored.reference(x.clone().narrow(0, 1, 1))).collect();
-        assert_close(&found, &expected, 2e-3);
+    let kinds = BLOCKS.into_iter().zip(BLOCKS.into_iter().cycle().skip(1));
+    for (seed, (kind, other)) in (1..).zip(kinds) {
+        let stored = [(kind, 8), (kind, 12), (other, 4)];
+        let stored = stored.map(|(kind, out)| Stored::blocks(seed, kind, [out, 512]));
+        let weights = stored.each_ref().map(|stored| PackedWeight::pack(stored.rows(), &gpu).unwrap());
+        let stacked = PackedWeight::stack(&weights.each_ref());
+        assert_eq!(stacked.iter().map(PackedWeight::outputs).collect::<Vec<_>>(), [20, 4]);
+        let (x, bias): (Tensor<2>, Tensor<2>) = (random_tensor(1, [3, 512]), random_tensor(2, [1, 24]));
+        let expected = |row: usize| -> Vec<f32> {
+            stored.iter().flat_map(|stored| stored.reference(x.clone().narrow(0, row, 1))).collect()
+        };
+        let found = linear_q_joined(x.clone().to_device(&gpu), &stacked);
+        assert_close(&values(found.narrow(0, 1, 1)), &expected(1), 2e-3);
+        let constants = bias.clone().flatten(0, 1).to_device(&gpu);
+        let around = Around { norm: None, bias: true, constants: &constants };
+        let found = linear_steps(x.clone().narrow(0, 2, 1).to_device(&gpu), stacked.iter(), around);
+        let expected = Tensor::from_data(TensorData::new(expected(2), [1, 24]), &Device::flex()) + bias;
+        assert_near(found, expected, "beside each other");
     }
-    let [a, b] = [BLOCKS[0], BLOCKS[1]].map(|kind| Stored::blocks(1, kind, [8, 512]));
-    let [a, b] = [a, b].map(|stored| PackedWeight::pack(stored.rows(), &gpu).unwrap());
-    assert!(PackedWeight::stack(&[&a, &b]).is_none());
 }
 
 #[test]

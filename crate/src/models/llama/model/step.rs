@@ -5,14 +5,16 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use super::{Llama, Sight, pass::sight_in};
+use super::{Llama, Logits, Sight, pass::sight_in};
 use crate::{
     Error, ErrorCode, Result,
+    device::read_first,
     kernels::{
         linear_q::step::embed_step,
         wgsl::{NONE, StepOps, WIDEST, read_words},
     },
     nn::{Causal, KvCache, Rope, Step, Stepper},
+    progress::Progress,
 };
 
 /// How many tokens are found: the least of these that are enough. Each is a kernel of its own.
@@ -75,18 +77,31 @@ impl Llama {
         found.map(Some)
     }
 
-    /// Has kernels compiled that the self-test has not used, since they depend on the vocabulary or copy a cache that
-    /// grows: what an answer would wait for. The cache is one of its own.
+    /// Has kernels compiled that the self-test has not used, since they depend on the vocabulary, or copy a cache that
+    /// grows or is shared with a clone: what an answer would wait for. The cache is one of its own.
     ///
     /// # Errors
     /// Those of [`Llama::next`].
-    pub async fn prepare(&self) -> Result<()> {
+    pub async fn prepare(&self, progress: &mut Progress<'_>) -> Result<()> {
+        progress.begin(TOPS.len() + 1);
         let mut cache = self.cache();
         for top in TOPS {
-            self.next(0, &mut cache, top, false).await?;
+            self.try_out(&mut cache, top).await?;
+            progress.step();
         }
         if self.config.max_position_embeddings > cache.capacity() {
             cache.reserve(cache.capacity())?;
+        }
+        let _clone = cache.clone();
+        self.try_out(&mut cache, TOPS[0]).await?;
+        progress.step();
+        Ok(())
+    }
+
+    /// Reads a token, and waits for what follows it.
+    async fn try_out(&self, cache: &mut KvCache, top: usize) -> Result<()> {
+        if self.next(0, cache, top, false).await?.is_none() {
+            read_first(self.forward(&[0], cache, Logits::Last)?).await?;
         }
         Ok(())
     }

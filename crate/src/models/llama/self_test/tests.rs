@@ -41,6 +41,10 @@ impl Weights for Exact<'_> {
     }
 }
 
+fn logits_of(config: &LlamaConfig, weights: &impl Weights, device: &Device) -> Result<Vec<f32>> {
+    pollster::block_on(logits(config, weights, device, &mut Progress::unwatched()))
+}
+
 /// Everything is of one type.
 fn all(dtype: Dtype) -> Stored {
     Stored { vocabulary: [dtype; 2], layers: vec![[dtype; MATRICES.len()]] }
@@ -57,18 +61,27 @@ fn config() -> LlamaConfig {
     }
 }
 
+/// With biases, and heads that are not normalised.
+fn biased() -> LlamaConfig {
+    let json =
+        br#"{"model_type": "qwen2", "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
+    LlamaConfig::from_json(json).unwrap()
+}
+
 #[test]
 fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
     for dtype in STORED {
         let (kinds, device) = (all(dtype), Device::flex());
-        let stored = pollster::block_on(logits(&config(), &Synthetic(&kinds), &device)).unwrap();
-        let exact = pollster::block_on(logits(&config(), &Exact(Synthetic(&kinds)), &device)).unwrap();
+        let stored = logits_of(&config(), &Synthetic(&kinds), &device).unwrap();
+        let exact = logits_of(&config(), &Exact(Synthetic(&kinds)), &device).unwrap();
         let rounding = difference(&stored, &exact);
         assert!(rounding < TOLERANCE / 2.0, "{dtype}: {rounding}");
         assert!(
             stored.iter().all(|logit| logit.abs() < 100.0) && stored.iter().any(|logit| logit.abs() > 0.1)
         );
-        let other = pollster::block_on(logits(&config(), &Synthetic(&all(Dtype::F32)), &device)).unwrap();
+        let other = logits_of(&config(), &Synthetic(&all(Dtype::F32)), &device).unwrap();
         assert!(Blocks::of(dtype).is_none() || difference(&stored, &other) > 4.0 * TOLERANCE, "{dtype}");
     }
     assert!(difference(&[f32::NAN], &[1.0]).is_nan() && difference(&[0.0], &[1.0]) > TOLERANCE);
@@ -77,17 +90,13 @@ fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
 /// A GPU rounds no activations: it gives what the exact weights give, however layers are put together.
 #[test]
 fn a_gpu_computes_in_f32() {
-    let biased =
-        br#"{"model_type": "qwen2", "hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 64,
-        "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": true}"#;
-    let configs = [config(), LlamaConfig::from_json(biased).unwrap()];
+    let configs = [config(), biased()];
     for (dtype, config) in STORED.iter().flat_map(|dtype| configs.iter().map(move |config| (*dtype, config)))
     {
         let kinds = all(dtype);
-        let exact = pollster::block_on(logits(config, &Exact(Synthetic(&kinds)), &Device::flex()));
+        let exact = logits_of(config, &Exact(Synthetic(&kinds)), &Device::flex());
         for device in devices().into_iter().skip(1) {
-            let found = pollster::block_on(logits(config, &Synthetic(&kinds), &device)).unwrap();
+            let found = logits_of(config, &Synthetic(&kinds), &device).unwrap();
             let difference = difference(&found, exact.as_ref().unwrap());
             assert!(difference < 1e-5, "{dtype}: {difference}");
         }
@@ -103,9 +112,28 @@ fn a_gpu_finds_the_tokens_that_the_logits_say() {
         sliding_window: Some(5),
         ..config()
     };
-    for (config, dtype) in [(config(), Dtype::Q4_1), (sliding, Dtype::Q6_K)] {
+    // Heads that no kernel turns as it multiplies.
+    let narrow = LlamaConfig { num_attention_heads: 8, head_dim: 20, ..biased() };
+    let mixed = Stored {
+        vocabulary: [Dtype::Q6_K; 2],
+        layers: vec![[
+            Dtype::Q4_K,
+            Dtype::Q4_K,
+            Dtype::Q6_K,
+            Dtype::Q4_K,
+            Dtype::Q4_K,
+            Dtype::Q5_K,
+            Dtype::Q6_K,
+        ]],
+    };
+    for (config, kinds) in [
+        (config(), all(Dtype::Q4_1)),
+        (sliding, all(Dtype::Q6_K)),
+        (config(), mixed.clone()),
+        (biased(), mixed),
+        (narrow, all(Dtype::Q8_0)),
+    ] {
         for device in devices().into_iter().skip(1) {
-            let kinds = all(dtype);
             let llama = Llama::load(&config, &Synthetic(&kinds), &device).unwrap();
             let exact = Exact(Synthetic(&kinds));
             let exact = Llama::load(&config, &exact, &Device::flex()).unwrap();
@@ -166,7 +194,7 @@ fn every_device_passes_the_test() {
     {
         let stored = Stored { vocabulary: [Dtype::Q8_0, Dtype::Q6_K], layers };
         for device in devices() {
-            pollster::block_on(run(config, &stored, &device)).unwrap();
+            pollster::block_on(run(config, &stored, &device, &mut Progress::unwatched())).unwrap();
         }
     }
 }
