@@ -31,7 +31,7 @@ const ENTRIES = [
 export async function buildPackage() {
   generateErrorCodes();
   clean();
-  await Promise.all([bundleSources(), ...Object.keys(BUILDS).map(bundleGlue), declare()]);
+  await Promise.all([bundleSources(), bundleDelivery(), ...Object.keys(BUILDS).map(bundleGlue), declare()]);
 }
 
 function clean() {
@@ -57,6 +57,17 @@ async function bundleSources() {
   for (const { path, text } of outputFiles) {
     writeIfChanged(path, text.replaceAll(/\bimport\((?!")/g, `$&${LEAVE_ALONE}`));
   }
+}
+
+/** What fetches model files, whole in itself: a worker loads it by its address, as it does the glue. */
+async function bundleDelivery() {
+  const { outputFiles } = await build({
+    ...SHARED,
+    entryPoints: [join(ROOT, "web/src/worker/deliver.ts")],
+    outdir: DIST,
+    write: false,
+  });
+  for (const { path, text } of outputFiles) writeIfChanged(path, text);
 }
 
 async function bundleGlue(kind) {

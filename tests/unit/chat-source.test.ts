@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { forgetSource, readSource } from "../../web/src/worker/chat-source.js";
-import type { FileSink } from "../../web/src/worker/download.js";
 import type { ChatSource, LoadProgress } from "../../web/src/worker/protocol.js";
+import type { FileSink } from "../../web/src/worker/wanted.js";
 import { FakeCaches } from "./fake-caches.js";
 
 const weights = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 251));

@@ -3,8 +3,9 @@ import { InglenookError } from "../errors.js";
 import type { LanguageModelCreateCoreOptions } from "../language-model.js";
 import type { ModelManifest } from "../manifest.js";
 import { resolveHost, resolveModel } from "../models.js";
-import { entryOfUrl, findCached, openCache } from "../worker/cache.js";
+import { entryOfUrl } from "../worker/cache.js";
 import type { ChatSource } from "../worker/protocol.js";
+import { findStored } from "../worker/stored.js";
 
 /** What `model` means: where the bytes of the model are. */
 export function sourceOf({ model, modelHost }: LanguageModelCreateCoreOptions): ChatSource {
@@ -30,8 +31,7 @@ export async function isAtHand(source: ChatSource): Promise<boolean> {
   if (source.kind === "file") return true;
   const entries =
     source.kind === "url" ? [entryOfUrl(source.url)] : source.manifest.files.map(({ sha256 }) => sha256);
-  const cache = await openCache();
-  const found = await Promise.all(entries.map((entry) => findCached(cache, entry)));
+  const found = await Promise.all(entries.map(findStored));
   return found.every(Boolean);
 }
 
