@@ -18,10 +18,11 @@ const BINDINGS = "default, ChatModel, Device, ModelFiles, TextEmbedder, VectorIn
 /** What they take from one build alone. */
 const MORE_BINDINGS = { cpu_threads: ", failPool, joinPool, poolMemory, poolModule" };
 
-/** What the package starts with, and what is loaded later: workers, and what only language models need. */
+/** What the package starts with, and what is loaded later: workers, what only language models need, and what manages the store. */
 const ENTRIES = [
   ["index", "index.ts"],
   ["language-model", "language-model/create.ts"],
+  ["model-store", "model-store.ts"],
   ["worker", "worker/worker.ts"],
   ["chat-worker", "worker/chat-worker.ts"],
   ["thread", "worker/thread.ts"],

@@ -6,6 +6,12 @@ import type { ChatSource, LoadProgress } from "../../web/src/worker/protocol.js"
 import type { FileSink } from "../../web/src/worker/wanted.js";
 import { FakeCaches } from "./fake-caches.js";
 
+// What fetches is loaded by the address that it has in the package.
+vi.mock("../../web/src/worker/load-delivery.js", () => ({
+  loadDelivery: () => import("../../web/src/worker/deliver.js"),
+}));
+vi.mock("../../web/src/worker/pause.js", () => ({ pause: async () => {} }));
+
 const weights = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 251));
 
 /** Keeps what it is given. */

@@ -8,6 +8,12 @@ import type { LoadProgress } from "../../web/src/worker/protocol.js";
 import type { FileSink } from "../../web/src/worker/wanted.js";
 import { FakeCaches } from "./fake-caches.js";
 
+// What fetches is loaded by the address that it has in the package.
+vi.mock("../../web/src/worker/load-delivery.js", () => ({
+  loadDelivery: () => import("../../web/src/worker/deliver.js"),
+}));
+vi.mock("../../web/src/worker/pause.js", () => ({ pause: async () => {} }));
+
 const hashOf = (bytes: Uint8Array = Buffer.of()) => createHash("sha256").update(bytes).digest("hex");
 
 /** Stands in for the crate's `ModelFiles`: keeps what is verified. */

@@ -1,15 +1,18 @@
 import { describe, expect, it, vi } from "vitest";
 import { type DownloadProgressEvent, watchDownload } from "../../web/src/monitor.js";
 
+/** Progress without anything beside the bytes. */
+const at = (bytesLoaded: number, bytesTotal: number) => ({ bytesLoaded, bytesFetched: 0, bytesTotal });
+
 describe("watchDownload", () => {
   it("fires the events of the W3C Prompt API, with bytes besides", () => {
     const events: DownloadProgressEvent[] = [];
     const report = watchDownload((monitor) =>
       monitor.addEventListener("downloadprogress", (e) => events.push(e)),
     );
-    report(0, 8);
-    report(2, 8);
-    report(8, 8);
+    report(at(0, 8));
+    report(at(2, 8));
+    report(at(8, 8));
     expect(
       events.map(({ type, loaded, total, lengthComputable }) => [type, loaded, total, lengthComputable]),
     ).toEqual([
@@ -29,7 +32,7 @@ describe("watchDownload", () => {
     const report = watchDownload((monitor) => {
       monitor.ondownloadprogress = handler;
     });
-    report(4, 8);
+    report(at(4, 8));
     expect(handler.mock.lastCall?.[0]).toMatchObject({ loaded: 0.5 });
   });
 
@@ -38,7 +41,7 @@ describe("watchDownload", () => {
     const report = watchDownload((monitor) =>
       monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
     );
-    for (const bytes of [0, 2, 0, 1, 4, 4]) report(bytes, 4);
+    for (const bytes of [0, 2, 0, 1, 4, 4]) report(at(bytes, 4));
     expect(seen).toEqual([0, 0.5, 1]);
   });
 
@@ -47,7 +50,7 @@ describe("watchDownload", () => {
     const report = watchDownload((monitor) =>
       monitor.addEventListener("downloadprogress", (e) => seen.push(e.loaded)),
     );
-    report(0, 0);
+    report(at(0, 0));
     expect(seen).toEqual([1]);
   });
 
@@ -56,8 +59,8 @@ describe("watchDownload", () => {
     const report = watchDownload((monitor) =>
       monitor.addEventListener("downloadprogress", (e) => seen.push([e.loaded, e.bytesLoaded])),
     );
-    for (const bytes of [0, 5, 9]) report(bytes, Number.POSITIVE_INFINITY);
-    report(9, 9);
+    for (const bytes of [0, 5, 9]) report(at(bytes, Number.POSITIVE_INFINITY));
+    report(at(9, 9));
     expect(seen).toEqual([
       [0, 0],
       [0, 5],
@@ -67,6 +70,6 @@ describe("watchDownload", () => {
   });
 
   it("does nothing without a monitor", () => {
-    expect(() => watchDownload(undefined)(1, 1)).not.toThrow();
+    expect(() => watchDownload(undefined)(at(1, 1))).not.toThrow();
   });
 });

@@ -78,9 +78,8 @@ export class Embedder extends EventTarget {
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
     const { id, files } = resolveModel(model);
     if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
-    const { findStored } = await import("./worker/stored.js");
-    const stored = await Promise.all(files.map((file) => findStored(file.sha256)));
-    if (stored.every(Boolean)) return "available";
+    const { areStored } = await import("./model-store.js");
+    if (await areStored(files.map(({ sha256 }) => sha256))) return "available";
     return [...creating].some((other) => other.id === id) ? "downloading" : "downloadable";
   }
 
@@ -98,12 +97,12 @@ export class Embedder extends EventTarget {
     requireSimd();
     const manifest = resolveModel(model);
     const params = { manifest, modelHost: resolveHost(modelHost), device, dtype };
-    const onBytes = watchDownload(monitor);
+    const onProgress = watchDownload(monitor);
     creating.add(manifest);
     try {
       return new Embedder(
         manifest.id,
-        await ModelHost.start({ kind: "load", params, startWorker, onBytes }, signal),
+        await ModelHost.start({ kind: "load", params, startWorker, onProgress }, signal),
       );
     } finally {
       creating.delete(manifest);

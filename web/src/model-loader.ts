@@ -1,5 +1,5 @@
 import { fallbackOf } from "./worker/gpu-probe.js";
-import type { DeviceChoice, Fallback, Requests } from "./worker/protocol.js";
+import type { DeviceChoice, Fallback, LoadProgress, Requests } from "./worker/protocol.js";
 import { WorkerClient, type WorkerPort } from "./worker-client.js";
 
 /** The requests that load a model. */
@@ -16,7 +16,7 @@ export interface ModelSource<K extends LoadKind> {
   kind: K;
   params: Requests[K]["params"];
   startWorker(): WorkerPort;
-  onBytes(bytesLoaded: number, bytesTotal: number): void;
+  onProgress(progress: LoadProgress): void;
 }
 
 /**
@@ -57,7 +57,7 @@ export class ModelLoader<K extends LoadKind> {
   }
 
   async #startOn(device: DeviceChoice, signal: AbortSignal | undefined): Promise<ModelWorker<K>> {
-    const { kind, params, startWorker, onBytes } = this.#source;
+    const { kind, params, startWorker, onProgress } = this.#source;
     const client = new WorkerClient(startWorker());
     const before = this.bytesFetched;
     try {
@@ -66,9 +66,9 @@ export class ModelLoader<K extends LoadKind> {
         { ...params, device },
         {
           signal,
-          onProgress: ({ bytesLoaded, bytesFetched, bytesTotal }) => {
-            this.bytesFetched = before + bytesFetched;
-            onBytes(bytesLoaded, bytesTotal);
+          onProgress: (progress) => {
+            this.bytesFetched = before + progress.bytesFetched;
+            onProgress(progress);
           },
         },
       );

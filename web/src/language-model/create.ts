@@ -83,10 +83,10 @@ async function loadEngine(
   monitor: LanguageModelCreateOptions["monitor"],
   signal: AbortSignal | undefined,
 ): Promise<ChatEngine> {
-  const onBytes = watchDownload(monitor);
+  const onProgress = watchDownload(monitor);
   creating.add(params.source);
   try {
-    return await ChatEngine.load(params, onBytes, signal);
+    return await ChatEngine.load(params, onProgress, signal);
   } finally {
     creating.delete(params.source);
   }

@@ -5,6 +5,7 @@ import type {
   ChatMessage,
   ChatOptions,
   ChatProgress,
+  LoadProgress,
   Requests,
 } from "../worker/protocol.js";
 import { started, type WorkerPort } from "../worker-client.js";
@@ -37,10 +38,10 @@ export class ChatEngine extends EventTarget {
 
   static async load(
     params: Requests["chat-load"]["params"],
-    onBytes: (bytesLoaded: number, bytesTotal: number) => void,
+    onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal | undefined,
   ): Promise<ChatEngine> {
-    const source = { kind: "chat-load", params, startWorker, onBytes } as const;
+    const source = { kind: "chat-load", params, startWorker, onProgress } as const;
     return new ChatEngine(await ModelHost.start(source, signal));
   }
 

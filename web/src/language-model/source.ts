@@ -5,7 +5,6 @@ import type { ModelManifest } from "../manifest.js";
 import { resolveHost, resolveModel } from "../models.js";
 import { entryOfUrl } from "../worker/cache.js";
 import type { ChatSource } from "../worker/protocol.js";
-import { findStored } from "../worker/stored.js";
 
 /** What `model` means: where the bytes of the model are. */
 export function sourceOf({ model, modelHost }: LanguageModelCreateCoreOptions): ChatSource {
@@ -31,8 +30,8 @@ export async function isAtHand(source: ChatSource): Promise<boolean> {
   if (source.kind === "file") return true;
   const entries =
     source.kind === "url" ? [entryOfUrl(source.url)] : source.manifest.files.map(({ sha256 }) => sha256);
-  const found = await Promise.all(entries.map(findStored));
-  return found.every(Boolean);
+  const { areStored } = await import("../model-store.js");
+  return areStored(entries);
 }
 
 /** What is the same for every source of the same bytes, as far as can be known. */

@@ -13,9 +13,8 @@ const ROUNDS = 3;
  * on the way. Where another tab fetches the same file, that is waited for.
  */
 export async function deliver(wanted: Wanted, sink: FileSink, onProgress: OnFileProgress): Promise<void> {
-  const name = `inglenook ${wanted.entry}`;
   const onNews = (news: FileProgress) => onProgress({ ...news, fetched: 0 });
-  await alone<FileProgress>(name, onNews, async (waited, tell) => {
+  await alone<FileProgress>(wanted.entry, onNews, async (waited, tell) => {
     if (waited && (await readStored(wanted, sink, onProgress))) return;
     const news = throttled(tell, () => false);
     const slot = await openSlot(wanted.entry);

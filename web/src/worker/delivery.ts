@@ -134,6 +134,7 @@ export class Delivery {
     );
     await this.#begin(answer);
     if (!answer.partial) return this.#fetchSpan(this.#rest, { take: true, answer });
+    if (!this.#slot) return this.#fetchSpan(first, { take: true, answer });
     if (this.#total === undefined || !this.#remote.fits) {
       throw new AnewError(incomplete(this.#wanted, 0), { inParts: false });
     }

@@ -36,6 +36,9 @@ export async function fileNameOf(entry: string): Promise<string> {
   return `url-${toHex(await digestOf(new TextEncoder().encode(entry)))}`;
 }
 
+/** The lock that whoever changes the file `name` holds. */
+export const lockOf = (name: string) => `inglenook ${name}`;
+
 /** The record of the file `name`; `undefined` unless there is a sound one. */
 export async function readRecord(
   folder: FileSystemDirectoryHandle,
@@ -61,10 +64,27 @@ export async function deleteFiles(folder: FileSystemDirectoryHandle, name: strin
   let found = false;
   // The record first: without it the rest does not count.
   for (const suffix of [RECORD, PIECES, ""]) {
-    found = await folder.removeEntry(name + suffix).then(
-      () => true,
-      () => found,
-    );
+    try {
+      await patiently(() => folder.removeEntry(name + suffix));
+      found = true;
+    } catch (error) {
+      if ((error as Error)?.name !== "NotFoundError") throw error;
+    }
   }
   return found;
+}
+
+const TRIES = 20;
+const EVERY_MS = 100;
+
+/** Does something with a file that a worker which has just ended may still hold: that is waited for. */
+export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let left = TRIES; ; left--) {
+    try {
+      return await work();
+    } catch (error) {
+      if ((error as Error)?.name !== "NoModificationAllowedError" || left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+    }
+  }
 }

@@ -27,7 +27,9 @@ export async function readStored(
     if (!CORRUPT.has((error as InglenookError)?.code)) throw error;
     return false;
   }
-  await touch(wanted.entry, stored, { name: owner.name, bytes: owner.bytes ?? bytes });
+  // What an earlier version wrote has the length that the host said.
+  const exact = { ...stored, record: { ...stored.record, bytes } };
+  await touch(wanted.entry, exact, { name: owner.name, bytes: owner.bytes ?? bytes });
   return true;
 }
 

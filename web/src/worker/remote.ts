@@ -28,6 +28,8 @@ export interface Answer {
 
 const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+const TOO_MANY = 3;
+
 /** A file at its host. */
 export class Remote {
   /** The host's name for this version of the file, if it has one that is sure. */
@@ -35,6 +37,8 @@ export class Remote {
   readonly #wanted: Wanted;
   readonly #kept: boolean;
   #inParts = true;
+  /** How often in a row a part could not be had. */
+  #failures = 0;
   /** The beginning of the file, which came when a later part was asked for. */
   #held: { answer: Answer; validator: string | undefined } | undefined;
 
@@ -75,12 +79,29 @@ export class Remote {
     if (from > 0 && !this.fits)
       throw new AnewError(incomplete(this.#wanted, from), { inParts: this.#inParts });
     const ranged = this.#inParts && (from > 0 || to !== undefined);
-    const response = await this.#fetch(ranged ? rangeOf(from, to) : undefined, signal);
+    const response = await (ranged
+      ? this.#fetchPart(rangeOf(from, to), signal)
+      : this.#fetch(undefined, signal));
     try {
       return this.#check(response, { from, to, bytes });
     } catch (error) {
       if (!this.#held) response.body?.cancel().catch(() => {});
       throw error;
+    }
+  }
+
+  /** Asks for a part; where that fails again and again, sees whether the whole file can be had. */
+  async #fetchPart(range: string, signal: AbortSignal | undefined): Promise<Response> {
+    try {
+      const response = await this.#fetch(range, signal);
+      this.#failures = 0;
+      return response;
+    } catch (error) {
+      if (!(error instanceof TransientError) || ++this.#failures < TOO_MANY) throw error;
+      // A part of a compressed file is no compressed file, and the browser says no more than that it failed.
+      const whole = await this.#fetch(undefined, signal);
+      await whole.body?.cancel();
+      throw this.#another("A part cannot be read");
     }
   }
 

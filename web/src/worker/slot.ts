@@ -1,7 +1,7 @@
 import { CacheWriter, deleteCached, openCache } from "./cache.js";
 import { fileNameOf, openFolder, PIECES, RECORD, readRecord, type StoredRecord } from "./opfs.js";
 import { digestOf, PIECE } from "./pieces.js";
-import { openSync, type SyncFile } from "./sync-file.js";
+import { openSync, type SyncFile, writeAll } from "./sync-file.js";
 import { writeRecord } from "./touch.js";
 
 /** A piece, and its SHA-256. */
@@ -102,8 +102,8 @@ class FileSlot implements Slot {
 
   async write(piece: number, bytes: Uint8Array, digest: Uint8Array): Promise<void> {
     if (this.record?.complete) await this.#note({ ...this.record, complete: false });
-    this.#data.write(bytes, { at: piece * PIECE });
-    this.#pieces.write(digest, { at: piece * DIGEST });
+    writeAll(this.#data, bytes, piece * PIECE);
+    writeAll(this.#pieces, digest, piece * DIGEST);
     this.#digests.set(piece, digest);
   }
 

@@ -1,3 +1,5 @@
+import { patiently } from "./opfs.js";
+
 /** What a worker gets for a file of the origin private file system: reads and writes that do not wait. */
 export interface SyncFile {
   read(buffer: Uint8Array, options: { at: number }): number;
@@ -12,20 +14,10 @@ interface SyncFileHandle {
   createSyncAccessHandle(options?: { mode: "read-only" }): Promise<SyncFile>;
 }
 
-const TRIES = 20;
-const EVERY_MS = 100;
-
-/** Opens a file for this worker alone. A worker that has just ended may still hold it: that is waited for. */
+/** Opens a file for this worker alone. */
 export async function openSync(folder: FileSystemDirectoryHandle, name: string): Promise<SyncFile> {
   const handle = (await folder.getFileHandle(name, { create: true })) as unknown as SyncFileHandle;
-  for (let left = TRIES; ; left--) {
-    try {
-      return await handle.createSyncAccessHandle();
-    } catch (error) {
-      if ((error as Error)?.name !== "NoModificationAllowedError" || left === 0) throw error;
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-    }
-  }
+  return patiently(() => handle.createSyncAccessHandle());
 }
 
 /** Opens a file that is only read, beside others that only read it; rejects where the browser cannot. */
@@ -39,5 +31,10 @@ export function writeText(file: SyncFile, text: string): void {
   const bytes = new TextEncoder().encode(text);
   const padded = new Uint8Array(Math.max(bytes.length, file.getSize())).fill(32);
   padded.set(bytes);
-  file.write(padded, { at: 0 });
+  writeAll(file, padded, 0);
+}
+
+/** Writes all of `bytes`. A browser may write some of them where there is no room for more. */
+export function writeAll(file: SyncFile, bytes: Uint8Array, at: number): void {
+  if (file.write(bytes, { at }) < bytes.length) throw new DOMException("No room.", "QuotaExceededError");
 }
