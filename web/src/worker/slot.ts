@@ -1,7 +1,7 @@
 import { CacheWriter, deleteCached, openCache } from "./cache.js";
 import { fileNameOf, openFolder, PIECES, RECORD, readRecord, type StoredRecord } from "./opfs.js";
 import { digestOf, PIECE } from "./pieces.js";
-import { openSync, type SyncFile, writeAll } from "./sync-file.js";
+import { openSync, resize, type SyncFile, writeAll } from "./sync-file.js";
 import { writeRecord } from "./touch.js";
 
 /** A piece, and its SHA-256. */
@@ -96,7 +96,7 @@ class FileSlot implements Slot {
 
   async begin(record: StoredRecord): Promise<void> {
     // All of the room at once: where there is too little, that is known before anything is fetched.
-    this.#data.truncate(record.bytes);
+    resize(this.#data, record.bytes);
     await this.#note(record);
   }
 
@@ -108,7 +108,7 @@ class FileSlot implements Slot {
   }
 
   async commit(record: StoredRecord): Promise<void> {
-    this.#data.truncate(record.bytes);
+    resize(this.#data, record.bytes);
     this.#data.flush();
     this.#pieces.flush();
     await this.#note(record);
