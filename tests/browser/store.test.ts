@@ -10,6 +10,7 @@ import { largestDifference, lowestCosine, miniLm, pick, tinyBert } from "./harne
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
 import { whole } from "./harness/replies.js";
+import { damage, evict } from "./harness/stored-file.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 const PATH = "model.gguf";
@@ -36,17 +37,6 @@ async function use({ model, texts }: { model: ModelManifest; texts: string[] }) 
   return { vectors, bytesFetched, errors, availability: await inglenook.Embedder.availability({ model }) };
 }
 
-/** In the page: spoils pieces of a stored file, or deletes it. */
-async function spoil({ name, pieces, gone }: { name: string; pieces: number[]; gone: boolean }) {
-  const root = await navigator.storage.getDirectory();
-  const folder = await root.getDirectoryHandle("inglenook-v1");
-  if (gone) return folder.removeEntry(name);
-  const writable = await (await folder.getFileHandle(name)).createWritable({ keepExistingData: true });
-  for (const piece of pieces)
-    await writable.write({ type: "write", position: piece * 2 ** 18 + 99, data: "x!" });
-  await writable.close();
-}
-
 describe.skipIf(!hasChromium)("the store", () => {
   const site = useChromium({ fresh: true });
   let host: FileHost;
@@ -69,7 +59,10 @@ describe.skipIf(!hasChromium)("the store", () => {
   it("fetches again what was damaged, and nothing else", async () => {
     await expectLoads();
     host.asked.length = 0;
-    await site.opened.page.evaluate(spoil, { name: name(), pieces: [3, 40, 41], gone: false });
+    await site.opened.page.evaluate(damage, {
+      name: name(),
+      at: [3, 40, 41].map((piece) => piece * PIECE + 99),
+    });
     expect(await expectLoads()).toMatchObject({ bytesFetched: 3 * PIECE, availability: "available" });
     const range = (from: number, to: number) => `bytes=${from * PIECE}-${to * PIECE - 1}`;
     expect(host.asked.map(({ range }) => range).sort()).toEqual([range(40, 41), range(41, 42), range(3, 4)]);
@@ -79,13 +72,13 @@ describe.skipIf(!hasChromium)("the store", () => {
   it("fetches all of a damaged file from a host without ranges", async () => {
     await expectLoads();
     host.ranges = "ignored";
-    await site.opened.page.evaluate(spoil, { name: name(), pieces: [3], gone: false });
+    await site.opened.page.evaluate(damage, { name: name(), at: [3 * PIECE] });
     expect(await expectLoads()).toMatchObject({ bytesFetched: FILE.length, availability: "available" });
   });
 
   it("notices that the browser has deleted a file", async () => {
     await expectLoads();
-    await site.opened.page.evaluate(spoil, { name: name(), pieces: [], gone: true });
+    await site.opened.page.evaluate(evict, name());
     const availability = () =>
       site.opened.page.evaluate((model) => inglenook.Embedder.availability({ model }), model);
     expect(await availability()).toBe("downloadable");
