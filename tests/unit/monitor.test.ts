@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { InglenookError } from "../../web/src/errors.js";
 import { type DownloadProgressEvent, watchDownload } from "../../web/src/monitor.js";
 
 /** Progress without anything beside the bytes. */
@@ -67,6 +68,34 @@ describe("watchDownload", () => {
       [0, 9],
       [1, 9],
     ]);
+  });
+
+  it("tells the rate and how long the rest will take, where both are known", () => {
+    const seen: unknown[] = [];
+    const report = watchDownload((monitor) =>
+      monitor.addEventListener("downloadprogress", (e) => seen.push([e.bytesPerSecond, e.secondsRemaining])),
+    );
+    report(at(1, 10));
+    report({ ...at(2, 10), perSecond: 4 });
+    report({ ...at(3, Number.POSITIVE_INFINITY), perSecond: 4 });
+    expect(seen).toEqual([
+      [undefined, undefined],
+      [4, 2],
+      [4, undefined],
+    ]);
+  });
+
+  it("says once that the model is not kept, and why", () => {
+    const handler = vi.fn();
+    const report = watchDownload((monitor) => {
+      monitor.onstorageerror = handler;
+    });
+    const notStored = { code: "storage-full", message: "No room." } as const;
+    report(at(0, 8));
+    for (const bytes of [1, 2]) report({ ...at(bytes, 8), notStored });
+    expect(handler).toHaveBeenCalledTimes(1);
+    expect(handler.mock.lastCall?.[0]).toMatchObject({ type: "storageerror", error: notStored });
+    expect(handler.mock.lastCall?.[0].error).toBeInstanceOf(InglenookError);
   });
 
   it("does nothing without a monitor", () => {

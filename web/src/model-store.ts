@@ -49,19 +49,22 @@ export async function remove(model: ModelName): Promise<boolean> {
 
 /** See `models.persist`. */
 export async function persist(): Promise<boolean> {
-  const { storage } = navigator;
-  if (!storage?.persist) throw denied();
-  return storage.persist();
+  await openStores();
+  return (await navigator.storage?.persist?.()) ?? false;
 }
 
 /** See `models.estimate`. */
 export async function estimate(): Promise<StoreEstimate> {
+  const { folder } = await openStores();
   const { storage } = navigator;
-  if (!storage?.estimate) throw denied();
-  const [{ usage = 0, quota = 0 }, persisted] = await Promise.all([storage.estimate(), storage.persisted()]);
-  const entries = await allEntries().catch(() => []);
-  const place = (await openFolder()) ? "file-system" : (await openCache()) ? "cache" : "none";
-  return { place, models: sum(entries, ({ bytes }) => bytes), usage, quota, persisted };
+  const [found, persisted] = await Promise.all([storage?.estimate?.(), storage?.persisted?.()]);
+  return {
+    place: folder ? "file-system" : "cache",
+    models: sum(await allEntries(), ({ bytes }) => bytes),
+    usage: found?.usage,
+    quota: found?.quota,
+    persisted: persisted ?? false,
+  };
 }
 
 function nameOf(model: ModelName): string {
@@ -91,9 +94,21 @@ function namesOf({ name, record }: Entry): string[] {
   return record.models ? Object.keys(record.models) : [name];
 }
 
-async function allEntries(): Promise<Entry[]> {
+/** The places where models are stored. */
+async function openStores(): Promise<{
+  folder: FileSystemDirectoryHandle | undefined;
+  cache: Cache | undefined;
+}> {
   const [folder, cache] = await Promise.all([openFolder(), openCache()]);
-  if (!folder && !cache) throw denied();
+  if (folder || cache) return { folder, cache };
+  const message =
+    "The browser lets this page store nothing: leave the private window, allow the page to store data, or serve it " +
+    "over HTTPS.";
+  throw new InglenookError("storage-denied", message);
+}
+
+async function allEntries(): Promise<Entry[]> {
+  const { folder, cache } = await openStores();
   const files = folder ? await entriesOfFolder(folder) : [];
   const cached = cache ? await entriesOfCache(cache) : [];
   return [...files, ...cached.filter((entry) => !files.some(({ name }) => name === entry.name))];
@@ -146,13 +161,6 @@ async function entriesOfCache(cache: Cache): Promise<Entry[]> {
 /** Removes a file when nobody fetches it any more. */
 async function removeAlone({ name, remove }: Entry): Promise<boolean> {
   return navigator.locks ? navigator.locks.request(lockOf(name), remove) : remove();
-}
-
-function denied(): InglenookError {
-  const message =
-    "The browser lets this page store nothing: leave the private window, allow the page to store data, or serve it " +
-    "over HTTPS.";
-  return new InglenookError("storage-denied", message);
 }
 
 function sum<T>(items: T[], count: (item: T) => number): number {

@@ -16,14 +16,14 @@ export interface StoredModel {
 
 /** How much the browser lets this origin store, in bytes. */
 export interface StoreEstimate {
-  /** Where models are kept: the origin private file system, the Cache API where a browser has no other, or nowhere. */
-  place: "file-system" | "cache" | "none";
+  /** Where models are kept: the origin private file system, or the Cache API where a browser has no other. */
+  place: "file-system" | "cache";
   /** Of models. */
   models: number;
-  /** Of everything that this origin stores, as the browser estimates it. */
-  usage: number;
-  /** The most that it may store. */
-  quota: number;
+  /** Of everything that this origin stores, as the browser estimates it; `undefined` where it does not. */
+  usage: number | undefined;
+  /** The most that it may store, likewise. */
+  quota: number | undefined;
   /** Whether the browser has promised not to delete it when it is short of room. */
   persisted: boolean;
 }
