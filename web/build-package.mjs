@@ -20,10 +20,14 @@ const BINDINGS = "default, ChatModel, Device, ModelFiles, TextEmbedder, VectorIn
 /** What they take from one build alone. */
 const MORE_BINDINGS = { cpu_threads: ", failPool, joinPool, poolMemory, poolModule" };
 
-/** What the package starts with, and what is loaded later: workers, and what only language models need. */
+/**
+ * What the package starts with, and what is loaded later: workers, what only language models need, and what manages the
+ * store.
+ */
 const ENTRIES = [
   ["index", "index.ts"],
   ["language-model", "language-model/create.ts"],
+  ["model-store", "model-store.ts"],
   ["worker", "worker/worker.ts"],
   ["chat-worker", "worker/chat-worker.ts"],
   ["thread", "worker/thread.ts"],
@@ -47,6 +51,7 @@ export async function buildPackage(profile = "release") {
   clean();
   await Promise.all([
     bundleSources(),
+    bundleDelivery(),
     ...ELSEWHERE.map(bundleElsewhere),
     ...Object.keys(BUILDS).map(bundleGlue),
     bundleCommand(),
@@ -113,6 +118,17 @@ function writeScripts(outputFiles) {
     }
     writeIfChanged(path, script);
   }
+}
+
+/** What fetches model files, whole in itself: a worker loads it by its address, as it does the glue. */
+async function bundleDelivery() {
+  const { outputFiles } = await build({
+    ...SHARED,
+    entryPoints: [join(ROOT, "web/src/worker/deliver.ts")],
+    ...SPLIT,
+    splitting: false,
+  });
+  writeScripts(outputFiles);
 }
 
 async function bundleGlue(kind) {

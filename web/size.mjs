@@ -13,19 +13,22 @@ import { command, ROOT, StageError } from "./stage.mjs";
 
 /**
  * Bytes after brotli; all files of a group together. The JavaScript is counted by what a page loads: with an embedder
- * or an index, or with a language model, in either case with the larger of the two builds' glue.
+ * or an index, or with a language model, in either case with the larger of the two builds' glue; and, loaded when they are
+ * needed, what fetches a model that is not stored, and what tells and changes what is stored.
  */
 export const BUDGETS = [
   { name: "CPU build", files: /^inglenook_cpu\.wasm$/, budget: 800_000 },
   { name: "CPU build, relaxed SIMD", files: /^inglenook_cpu_relaxed\.wasm$/, budget: 800_000 },
   { name: "CPU build, threads", files: /^inglenook_cpu_threads\.wasm$/, budget: 800_000 },
   { name: "WebGPU build", files: /^inglenook_gpu.*\.wasm$/, budget: 2_200_000 },
-  { name: "JavaScript to embed", files: /^(index|shared-.*|worker|inglenook_gpu)\.js$/, budget: 15_000 },
+  { name: "JavaScript to embed", files: /^(index|shared-.*|worker|inglenook_gpu)\.js$/, budget: 17_000 },
   {
     name: "JavaScript to chat",
     files: /^(index|shared-.*|language-model|chat-worker|inglenook_gpu)\.js$/,
-    budget: 22_000,
+    budget: 23_000,
   },
+  { name: "JavaScript to fetch a model", files: /^deliver\.js$/, budget: 7_500 },
+  { name: "JavaScript of models", files: /^model-store\.js$/, budget: 2_000 },
 ];
 
 const DIST = join(ROOT, "web/dist");

@@ -56,6 +56,10 @@ pub enum ErrorCode {
     GpuError,
     /// Memory could not be had.
     OutOfMemory,
+    /// The browser has no room for more model files; the model itself is used without being kept.
+    StorageFull,
+    /// The browser lets this page keep nothing.
+    StorageDenied,
     /// The object was destroyed.
     Destroyed,
     /// No manifest has the given model name.

@@ -20,7 +20,7 @@ async function use({ model, texts }: { model: ModelManifest; texts: string[] }) 
   return { vectors, bytesFetched, availability: await inglenook.Embedder.availability({ model }) };
 }
 
-describe.skipIf(!hasChromium)("the browser's storage", () => {
+describe.skipIf(!hasChromium)("the cache, and pages that close", () => {
   const site = useChromium({ fresh: true });
   let model: ModelManifest;
 
@@ -31,6 +31,8 @@ describe.skipIf(!hasChromium)("the browser's storage", () => {
   beforeEach(async () => {
     site.server.setPrelude();
   });
+
+  const noFiles = `StorageManager.prototype.getDirectory = async () => { throw new TypeError("none"); };`;
 
   it.each([
     ["is missing", `Object.defineProperty(WorkerGlobalScope.prototype, "caches", { get: () => undefined });`],
@@ -52,7 +54,7 @@ describe.skipIf(!hasChromium)("the browser's storage", () => {
       `Cache.prototype.match = async () => { throw new DOMException("no", "UnknownError"); };`,
     ],
   ])("is done without where it %s", async (_, prelude) => {
-    site.server.setPrelude(prelude);
+    site.server.setPrelude(noFiles + prelude);
     for (let round = 0; round < 2; round++) {
       const found = await site.opened.page.evaluate(use, { model, texts: GOLDEN.texts });
       expect(largestDifference(found.vectors, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);

@@ -3,9 +3,16 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ModelFile, ModelManifest } from "../../web/src/manifest.js";
-import { type FileSink, readModel } from "../../web/src/worker/download.js";
+import { readModel } from "../../web/src/worker/download.js";
 import type { ByteProgress } from "../../web/src/worker/protocol.js";
+import type { FileSink } from "../../web/src/worker/wanted.js";
 import { FakeCaches } from "./fake-caches.js";
+
+// What fetches is loaded by the address that it has in the package.
+vi.mock("../../web/src/worker/load-delivery.js", () => ({
+  loadDelivery: () => import("../../web/src/worker/deliver.js"),
+}));
+vi.mock("../../web/src/worker/pause.js", () => ({ pause: async () => {} }));
 
 const hashOf = (bytes: Uint8Array = Buffer.of()) => createHash("sha256").update(bytes).digest("hex");
 

@@ -273,7 +273,7 @@ describe("Embedder.destroy", () => {
 describe("Embedder.availability", () => {
   const cacheWith = (...held: string[]) => ({
     open: async () => ({
-      match: async (key: string) => (held.some((hash) => key.includes(hash)) ? {} : undefined),
+      match: async (key: string) => (held.some((hash) => key.includes(hash)) ? new Response("1") : undefined),
     }),
   });
   const HASH = "263215c3cadd6e16740741a7624ab4cbb6c8e777688bd5331ecfbf5681c2f8ed";

@@ -285,7 +285,7 @@ describe("LanguageModel.availability", () => {
     expect(await availability()).toBe("downloadable");
     const store = (entry: string) => {
       for (const end of ["", "?complete"]) {
-        caches.store(`https://inglenook.invalid/${entry}${end}`, Buffer.from(" "));
+        caches.store(`https://inglenook.invalid/${entry}${end}`, Buffer.from("1"));
       }
     };
     store("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53");

@@ -5,7 +5,6 @@ import type { ModelManifest } from "./manifest.js";
 import { ModelHost } from "./model-host.js";
 import { checkDevice, checkDtype, resolveHost, resolveModel } from "./models.js";
 import { type CreateMonitor, watchLoad } from "./monitor.js";
-import { findCached, openCache } from "./worker/cache.js";
 import { probeGpu } from "./worker/gpu-probe.js";
 import type {
   DeviceChoice,
@@ -72,16 +71,15 @@ export class Embedder extends EventTarget {
 
   /**
    * What to expect of `create` with the same options: `available` when every file is already in the browser's
-   * cache, `unavailable` when this browser cannot run the model on that device.
+   * storage, `unavailable` when this browser cannot run the model on that device.
    *
    * @throws {@link InglenookError} `unknown-model`
    */
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
     const { id, files } = resolveModel(model);
     if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
-    const cache = await openCache();
-    const cached = await Promise.all(files.map((file) => findCached(cache, file.sha256)));
-    if (cached.every(Boolean)) return "available";
+    const { areStored } = await import("./model-store.js");
+    if (await areStored(files.map(({ sha256 }) => sha256))) return "available";
     return [...creating].some((other) => other.id === id) ? "downloading" : "downloadable";
   }
 

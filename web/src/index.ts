@@ -26,8 +26,14 @@ export {
   type LanguageModelSamplingMode,
 } from "./language-model.js";
 export type { ModelFile, ModelManifest } from "./manifest.js";
-export type { CreateMonitor, DownloadProgressEvent, LoadProgressEvent } from "./monitor.js";
+export type {
+  CreateMonitor,
+  DownloadProgressEvent,
+  LoadProgressEvent,
+  StorageErrorEvent,
+} from "./monitor.js";
 export { similarity } from "./similarity.js";
+export { type ModelName, models, type StoredModel, type StoreEstimate } from "./stored-models.js";
 export { type SearchHit, VectorIndex, type VectorIndexOptions } from "./vector-index.js";
 export type {
   DeviceChoice,

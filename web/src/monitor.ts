@@ -1,5 +1,6 @@
+import { fromRecord, type InglenookError } from "./errors.js";
 import { addEventHandler } from "./event-handler.js";
-import type { LoadProgress } from "./worker/protocol.js";
+import type { ByteProgress, LoadProgress } from "./worker/protocol.js";
 
 /** How far something has come that a model needs before it is ready. */
 export class LoadProgressEvent extends Event {
@@ -15,29 +16,43 @@ export class LoadProgressEvent extends Event {
   }
 }
 
-/** Progress of a model's files, whether their bytes come from the network or the cache. */
+/** Progress of a model's files, whether their bytes come from the network or the store. */
 export class DownloadProgressEvent extends LoadProgressEvent {
   /** Bytes of model files read so far. */
   readonly bytesLoaded: number;
   /** Bytes of all model files; Infinity where the host does not say, and then `loaded` is 0 until the end. */
   readonly bytesTotal: number;
+  /** Bytes a second that come over the network, smoothed; `undefined` until that is known, and while none come. */
+  readonly bytesPerSecond: number | undefined;
+  /** How long the rest will take at that rate; `undefined` where that or the total is not known. */
+  readonly secondsRemaining: number | undefined;
 
-  constructor(bytesLoaded: number, bytesTotal: number) {
+  constructor({ bytesLoaded, bytesTotal, perSecond }: ByteProgress) {
     super("downloadprogress", bytesTotal > 0 ? bytesLoaded / bytesTotal : 1);
     this.bytesLoaded = bytesLoaded;
     this.bytesTotal = bytesTotal;
+    this.bytesPerSecond = perSecond;
+    const seconds = perSecond ? (bytesTotal - bytesLoaded) / perSecond : Number.POSITIVE_INFINITY;
+    if (Number.isFinite(seconds)) this.secondsRemaining = seconds;
   }
+}
+
+/** The model is used, but the browser does not keep it for the next visit. */
+export interface StorageErrorEvent extends Event {
+  /** `storage-full` or `storage-denied`; its message says what can be done. */
+  readonly error: InglenookError;
 }
 
 /**
  * What `create({ monitor })` hands to the application: an event target that fires `downloadprogress`, as in the W3C
  * Prompt API, and then `prepareprogress`, while the weights are laid out for the device and, on a GPU, its numbers are
  * tested and its kernels compiled, which may take seconds. Both go from 0 to 1 and never back. What is counted of the
- * second are steps that do not take the same time.
+ * second are steps that do not take the same time. If the model cannot be kept, it fires `storageerror` once.
  */
 export interface CreateMonitor extends EventTarget {
   ondownloadprogress: ((event: DownloadProgressEvent) => void) | null;
   onprepareprogress: ((event: LoadProgressEvent) => void) | null;
+  onstorageerror: ((event: StorageErrorEvent) => void) | null;
   addEventListener(
     type: "downloadprogress",
     listener: (event: DownloadProgressEvent) => void,
@@ -46,6 +61,11 @@ export interface CreateMonitor extends EventTarget {
   addEventListener(
     type: "prepareprogress",
     listener: (event: LoadProgressEvent) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: "storageerror",
+    listener: (event: StorageErrorEvent) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
   addEventListener(
@@ -65,15 +85,20 @@ export function watchLoad(
 ): (progress: LoadProgress) => void {
   if (!monitor) return () => {};
   const target = new EventTarget() as CreateMonitor;
-  addEventHandler(target, "downloadprogress");
-  addEventHandler(target, "prepareprogress");
+  for (const type of ["downloadprogress", "prepareprogress", "storageerror"]) addEventHandler(target, type);
   const reached: Record<string, number> = {};
+  let wasTold = false;
   monitor(target);
   return (progress) => {
+    if ("notStored" in progress && progress.notStored && !wasTold) {
+      wasTold = true;
+      const error = fromRecord(progress.notStored);
+      target.dispatchEvent(Object.assign(new Event("storageerror"), { error }));
+    }
     const event =
       "prepared" in progress
         ? new LoadProgressEvent("prepareprogress", progress.prepared)
-        : new DownloadProgressEvent(progress.bytesLoaded, progress.bytesTotal);
+        : new DownloadProgressEvent(progress);
     // Bytes say how far a download has come whose end is not known, and what is loaded, that it is over.
     const now = event.loaded + (event instanceof DownloadProgressEvent ? event.bytesLoaded : 0);
     if (now <= (reached[event.type] ?? -1)) return;

@@ -3,7 +3,7 @@ import { InglenookError } from "../errors.js";
 import type { LanguageModelCreateCoreOptions } from "../language-model.js";
 import type { ModelManifest } from "../manifest.js";
 import { resolveHost, resolveModel } from "../models.js";
-import { entryOfUrl, findCached, openCache } from "../worker/cache.js";
+import { entryOfUrl } from "../worker/cache.js";
 import type { ChatSource } from "../worker/protocol.js";
 
 /** What `model` means: where the bytes of the model are. */
@@ -30,9 +30,8 @@ export async function isAtHand(source: ChatSource): Promise<boolean> {
   if (source.kind === "file") return true;
   const entries =
     source.kind === "url" ? [entryOfUrl(source.url)] : source.manifest.files.map(({ sha256 }) => sha256);
-  const cache = await openCache();
-  const found = await Promise.all(entries.map((entry) => findCached(cache, entry)));
-  return found.every(Boolean);
+  const { areStored } = await import("../model-store.js");
+  return areStored(entries);
 }
 
 /** What is the same for every source of the same bytes, as far as can be known. */

@@ -1,7 +1,9 @@
-import type { InglenookError } from "../errors.js";
-import { deleteCached, entryOfUrl, findCached, findSeal, openCache } from "./cache.js";
-import { type FileSink, pour, pourAndStore, readModel, request } from "./download.js";
+import { entryOfUrl } from "./cache.js";
+import { readModel, readWanted } from "./download.js";
+import { pour } from "./pour.js";
 import type { ByteProgress, ChatSource } from "./protocol.js";
+import { deleteStored } from "./stored.js";
+import type { FileSink } from "./wanted.js";
 
 type OnProgress = (progress: ByteProgress) => void;
 
@@ -12,39 +14,19 @@ export async function readSource(source: ChatSource, sink: FileSink, onProgress:
   else await readFile(source.file, source.name, sink, onProgress);
 }
 
-/** Forgets a file in the cache that was complete and yet is no model. */
+/** Forgets a stored file that was complete and yet is no model. */
 export async function forgetSource(source: ChatSource): Promise<void> {
-  if (source.kind === "url") await deleteCached(await openCache(), entryOfUrl(source.url));
+  if (source.kind === "url") await deleteStored(entryOfUrl(source.url));
 }
 
 /** A file of which nothing is known but its address: its length is the host's word, its hash nobody's. */
 async function readUrl(url: string, sink: FileSink, onProgress: OnProgress): Promise<void> {
-  const cache = await openCache();
   const path = ggufName(new URL(url).pathname);
-  const entry = entryOfUrl(url);
-  const stored = await findCached(cache, entry);
-  if (stored?.body) {
-    const bytes = Number(await (await findSeal(cache, entry))?.text());
-    const report = (received: number) =>
-      onProgress({ bytesLoaded: received, bytesFetched: 0, bytesTotal: bytes });
-    report(0);
-    try {
-      return await pour(stored.body, { path, bytes }, sink, report);
-    } catch (error) {
-      if ((error as InglenookError)?.code !== "incomplete-download") throw error;
-      await deleteCached(cache, entry);
-    }
-  }
-  const response = await request(url, cache !== undefined);
-  const bytes = announcedBytes(response);
-  let last = 0;
-  const report = (received: number, bytesTotal = bytes ?? Number.POSITIVE_INFINITY) => {
-    last = received;
-    onProgress({ bytesLoaded: received, bytesFetched: received, bytesTotal });
-  };
-  report(0);
-  await pourAndStore(response, cache, entry, { path, bytes }, sink, (received) => report(received));
-  report(last, last);
+  const wanted = { path, url, entry: entryOfUrl(url), owner: { name: url, bytes: undefined } };
+  await readWanted(wanted, sink, ({ received, fetched, total, perSecond, notStored }) => {
+    const bytesTotal = total ?? Number.POSITIVE_INFINITY;
+    onProgress({ bytesLoaded: received, bytesFetched: fetched, bytesTotal, perSecond, notStored });
+  });
 }
 
 /** What is opened from disk is read where it is, and never stored. */
@@ -53,14 +35,6 @@ async function readFile(file: Blob, name: string, sink: FileSink, onProgress: On
   report(0);
   // A file that was changed or removed since it was chosen fails to be read, or ends early.
   await pour(file.stream(), { path: ggufName(name), bytes: file.size }, sink, report);
-}
-
-/** The length of what will arrive, unless it is compressed on the way. */
-function announcedBytes({ headers }: Response): number | undefined {
-  const bytes = Number(
-    headers.get("content-encoding") ? Number.NaN : (headers.get("content-length") ?? Number.NaN),
-  );
-  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
 
 /** The last part of a path, as the name of a GGUF file, which is all that is read without a manifest. */

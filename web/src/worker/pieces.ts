@@ -1,5 +1,5 @@
 /** Bytes of a piece; the last one of a file may have fewer. */
-const PIECE = 1 << 18;
+export const PIECE = 1 << 18;
 
 /**
  * The hash of a file by its pieces, as `ModelFile.piecesSha256` has it. It is the browser's own SHA-256, which is several
@@ -26,19 +26,30 @@ export class PieceHash {
     }
   }
 
+  /** Takes the hash of the next piece, where that is known; not to be mixed with `push`. */
+  add(digest: Uint8Array): void {
+    this.#digests.push(digest);
+  }
+
   /** The hash of all bytes, in lower-case hexadecimal. */
   async hex(): Promise<string> {
     if (this.#filled > 0) await this.#endPiece();
     const digests = await new Blob(this.#digests as BlobPart[]).arrayBuffer();
-    return Array.from(await digest(digests), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return toHex(await digestOf(digests));
   }
 
   async #endPiece(): Promise<void> {
-    this.#digests.push(await digest(this.#piece.subarray(0, this.#filled)));
+    this.add(await digestOf(this.#piece.subarray(0, this.#filled)));
     this.#filled = 0;
   }
 }
 
-async function digest(bytes: BufferSource): Promise<Uint8Array> {
+/** The SHA-256 of `bytes`. */
+export async function digestOf(bytes: BufferSource): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+/** Bytes in lower-case hexadecimal. */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -72,6 +72,10 @@ export interface ByteProgress {
   bytesFetched: number;
   /** Infinity while nobody has said how many there are. */
   bytesTotal: number;
+  /** How fast they come over the network, while they do. */
+  perSecond?: number | undefined;
+  /** Why the browser's storage does not take them. */
+  notStored?: ErrorRecord | undefined;
 }
 
 /** Texts embedded. */

@@ -66,6 +66,14 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     what: "There was not enough memory.",
     remedy: "Close other tabs or remove large files, then try again.",
   },
+  "storage-full": {
+    what: "The browser has no room to keep the model.",
+    remedy: "Remove what other pages keep, or free disk space. Until then it is fetched at every visit.",
+  },
+  "storage-denied": {
+    what: "The browser keeps nothing for this page.",
+    remedy: "A private window, or a setting, is the cause. The model is fetched at every visit.",
+  },
   destroyed: { what: "The model was stopped while it worked.", remedy: AGAIN },
   "unknown-model": { what: "This page does not know the model it was asked for.", remedy: DEFECT },
   worker: { what: "The background worker that runs the model stopped.", remedy: RELOAD },

@@ -3,7 +3,7 @@ import type { Loadable, Model, ModelState, Source } from "../work/model";
 import { announce } from "./announce";
 import { byId, setText } from "./dom";
 import { explain, explainFallback } from "./explain";
-import { formatBytes } from "./format";
+import { formatBytes, formatRemaining } from "./format";
 
 /** The model's card: its state, where it runs and why, and the ledger of bytes. */
 export class ModelView {
@@ -68,7 +68,7 @@ export function describe(state: ModelState, { source, wasKept }: Model<Loadable>
       if (wasKept) return "Opening the model kept from last time…";
       return state.bytes === 0
         ? "Fetching the model…"
-        : `Fetching: ${formatBytes(state.bytes)} of ${formatBytes(state.total)}`;
+        : `Fetching: ${formatBytes(state.bytes)} of ${formatBytes(state.total)}${describePace(state)}`;
     case "starting":
       return `${source.fromDisk ? "Read" : "Checked and complete"}. ${describePreparation(state.fraction)}`;
     case "ready":
@@ -80,6 +80,17 @@ export function describe(state: ModelState, { source, wasKept }: Model<Loadable>
 
 function describePreparation(fraction: number): string {
   return fraction > 0 ? `Preparing: ${Math.round(fraction * 100)} %` : "Preparing…";
+}
+
+function describePace({
+  rate,
+  remaining,
+}: {
+  rate?: number | undefined;
+  remaining?: number | undefined;
+}): string {
+  if (rate === undefined || remaining === undefined) return "";
+  return `, ${formatBytes(Math.round(rate))} a second, ${formatRemaining(remaining)} left`;
 }
 
 function describeDevice(state: ModelState, choice: DeviceChoice): string {

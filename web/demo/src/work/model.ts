@@ -12,7 +12,15 @@ export type ModelState =
   | { readonly phase: "checking" }
   | { readonly phase: "unsupported" }
   | { readonly phase: "absent" }
-  | { readonly phase: "fetching"; readonly fraction: number; readonly bytes: number; readonly total: number }
+  | {
+      readonly phase: "fetching";
+      readonly fraction: number;
+      readonly bytes: number;
+      readonly total: number;
+      /** Bytes a second, and the seconds that the rest will take, as far as they are known. */
+      readonly rate?: number | undefined;
+      readonly remaining?: number | undefined;
+    }
   | { readonly phase: "starting"; readonly fraction: number }
   | { readonly phase: "ready"; readonly device: "webgpu" | "cpu"; readonly fallback: Fallback | null }
   | { readonly phase: "failed"; readonly failure: Failure };
@@ -184,7 +192,17 @@ export class Model<T extends Loadable> extends EventTarget {
     if (signal.aborted) return;
     const { loaded, bytesLoaded, bytesTotal } = event;
     if (loaded >= 1) this.#become({ phase: "starting", fraction: 0 });
-    else this.#become({ phase: "fetching", fraction: loaded, bytes: bytesLoaded, total: bytesTotal });
+    else {
+      const { bytesPerSecond: rate, secondsRemaining: remaining } = event;
+      this.#become({
+        phase: "fetching",
+        fraction: loaded,
+        bytes: bytesLoaded,
+        total: bytesTotal,
+        rate,
+        remaining,
+      });
+    }
   }
 
   #prepared({ loaded }: LoadProgressEvent, signal: AbortSignal): void {
