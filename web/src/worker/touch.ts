@@ -20,7 +20,10 @@ export async function touch(entry: string, { record, file }: Stored, owner: Owne
     const next = usedBy(record, owner);
     const folder = file && (await openFolder());
     const cache = file ? undefined : await openCache();
-    if (folder) await writeRecord(folder, await fileNameOf(entry), next);
+    const name = await fileNameOf(entry);
+    // Rejects where the file was removed in the meantime: nothing may be noted of it then.
+    await folder?.getFileHandle(name);
+    if (folder) await writeRecord(folder, name, next);
     if (cache) await seal(cache, entry, next);
   } catch {}
 }
