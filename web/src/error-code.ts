@@ -25,6 +25,8 @@ export type ErrorCode =
   | "gpu-lost"
   | "gpu-error"
   | "out-of-memory"
+  | "storage-full"
+  | "storage-denied"
   | "destroyed"
   | "unknown-model"
   | "worker"
