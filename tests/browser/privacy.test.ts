@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CONTENT_SECURITY_POLICY } from "../../web/serve.mjs";
-import type { Embedder, VectorIndex } from "../../web/src/index.js";
+import type { Embedder, LanguageModel, VectorIndex } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
+import { tinyChats, tinyLlama } from "./harness/chats.js";
 import { Chromium, hasChromium, type OpenPage } from "./harness/chromium.js";
 import { largestDifference, miniLm, pick } from "./harness/goldens.js";
+import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
 import { TestServer } from "./harness/server.js";
 
@@ -100,6 +102,34 @@ describe.skipIf(!hasChromium)("privacy", () => {
       expect(largestDifference(vectors, golden.vectors)).toBeLessThanOrEqual(1e-5);
       expect(best).toBe(3);
     }
+    expect(told.length).toBe(toldBefore);
+    expectOnlyFiles();
+  });
+
+  it("a chat asks for nothing once its model is loaded, and goes on without a network", async () => {
+    const [chat] = tinyChats();
+    const page = await open();
+    const model = hostModel(server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
+    await page.evaluate(
+      async ([model, maxTokens]) => {
+        const session = await inglenook.LanguageModel.create({ model, temperature: 0, maxTokens });
+        Object.assign(globalThis, { session });
+      },
+      [model, chat?.tokens] as const,
+    );
+    const answer = () =>
+      page.evaluate(async (messages) => {
+        const { session } = globalThis as unknown as { session: LanguageModel };
+        const clone = await session.clone();
+        const answer = await clone.prompt(messages);
+        clone.destroy();
+        return answer;
+      }, chat?.messages ?? []);
+    const [asked, toldBefore] = [server.requests.length, told.length];
+    const online = await answer();
+    expect(server.requests.length).toBe(asked);
+    await server.stop();
+    expect([online, await answer()]).toEqual([chat?.answer, chat?.answer]);
     expect(told.length).toBe(toldBefore);
     expectOnlyFiles();
   });
