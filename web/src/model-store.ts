@@ -69,7 +69,9 @@ export async function estimate(): Promise<StoreEstimate> {
 
 function nameOf(model: ModelName): string {
   if (typeof model !== "string") return model instanceof URL ? model.href : model.id;
-  return /^https?:|\.gguf([?#]|$)/i.test(model) ? new URL(model, document.baseURI).href : model;
+  return /^https?:|\.gguf([?#]|$)/i.test(model)
+    ? new URL(model, globalThis.document?.baseURI ?? location.href).href
+    : model;
 }
 
 function describe(model: string, all: Entry[]): StoredModel {
