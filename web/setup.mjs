@@ -62,7 +62,8 @@ async function installPackages() {
   const lock = join(ROOT, "package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   await stage("npm packages", async () => {
-    await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    // Those of development too, whatever npm's configuration or NODE_ENV leaves out.
+    await run("npm", ["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund"]);
     say("node_modules/");
   });
 }

@@ -1,12 +1,24 @@
 import { execFile } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "../../../web/stage.mjs";
 import { tarball } from "./pack.js";
 
 const APPS = join(ROOT, "tests/packaging/apps");
+
+const { PATH = "" } = process.env;
+
+/** What an app's programs see: neither the tools of this repository nor the mode its test runner works in. */
+const ENVIRONMENT: NodeJS.ProcessEnv = {
+  ...process.env,
+  PATH: PATH.split(delimiter)
+    .filter((folder) => !folder.endsWith(join("node_modules", ".bin")))
+    .join(delimiter),
+  NODE_ENV: undefined,
+  NEXT_TELEMETRY_DISABLED: "1",
+};
 
 /** How a program ended, and what it said. */
 export interface Outcome {
@@ -26,7 +38,8 @@ export class App {
     cpSync(join(APPS, "shared"), app.path("shared"), { recursive: true });
     cpSync(tarball(), app.path("inglenook.tgz"));
     const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    await app.run("npm", "install", "--prefer-offline", ...quiet);
+    // The app's tools are packages of development, which npm's configuration may leave out.
+    await app.run("npm", "install", "--include=dev", "--prefer-offline", ...quiet);
     return app;
   }
 
@@ -43,7 +56,7 @@ export class App {
     const options = {
       cwd: this.folder,
       shell: process.platform === "win32",
-      env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1" },
+      env: ENVIRONMENT,
       maxBuffer: 1 << 26,
     };
     return new Promise((resolve) => {
