@@ -30,6 +30,9 @@ export function withIsolation(given: Headers): Headers {
 export function isolated(response: Response): Response {
   // A redirection that the browser follows by itself: nothing of it can be read.
   if (response.status === 0) return response;
-  const { status, statusText, headers } = response;
-  return new Response(response.body, { status, statusText, headers: withIsolation(headers) });
+  const { status, statusText } = response;
+  const headers = withIsolation(response.headers);
+  // Without a type it would be offered as a download.
+  if (!response.ok && !headers.has("Content-Type")) headers.set("Content-Type", "text/plain");
+  return new Response(response.body, { status, statusText, headers });
 }
