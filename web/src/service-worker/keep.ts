@@ -27,14 +27,21 @@ export async function keepSite(): Promise<void> {
   await Promise.all(missing.map(async (file) => keep(file, await fetched(file))));
 }
 
+const pending = new Set<Promise<void>>();
+
 /** Keeps what has come for a page; in vain where the browser has no room, or the host another version. */
 export async function keepLater(file: SiteFile, response: Response): Promise<void> {
   // Not after `offline.unregister()`, which a page may outlive.
-  if (await caches.has(NAME)) await keep(file, response).catch(() => {});
+  const kept = caches.has(NAME).then((isThere) => (isThere ? keep(file, response) : undefined));
+  const done = kept.catch(() => {});
+  pending.add(done);
+  await done;
+  pending.delete(done);
 }
 
 /** Whether all is here that a visit without a network needs: the site, and a build if there are any. */
 export async function isReady(): Promise<boolean> {
+  await Promise.all(pending);
   const { has } = await keptNow();
   const builds = allFiles().filter(({ part }) => part?.endsWith(".wasm"));
   const isComplete = allFiles().every((file) => file.part !== undefined || has(file));
@@ -86,8 +93,8 @@ async function keep({ path, url: detail, sha256, key }: SiteFile, response: Resp
     throw new InglenookError("hash-mismatch", message, { detail });
   }
   const headers = withIsolation(response.headers);
-  // With `Vary: *` a cache takes nothing; and the key says all that there is to tell apart.
-  headers.delete("Vary");
+  // The bytes are decoded; and with `Vary: *` a cache takes nothing.
+  for (const name of ["Content-Encoding", "Content-Length", "Vary"]) headers.delete(name);
   try {
     await (await openCache()).put(key, new Response(bytes, { headers }));
   } catch (cause) {
