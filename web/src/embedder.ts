@@ -73,9 +73,10 @@ export class Embedder extends EventTarget {
    * What to expect of `create` with the same options: `available` when every file is already in the browser's
    * storage, `unavailable` when this browser cannot run the model on that device.
    *
-   * @throws {@link InglenookError} `unknown-model`
+   * @throws {@link InglenookError} `unknown-model`, `invalid-input` for a device that there is not
    */
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
+    checkDevice(device);
     const { id, files } = resolveModel(model);
     if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
     const { areStored } = await import("./model-store.js");
