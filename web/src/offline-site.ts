@@ -26,8 +26,9 @@ export async function register(url: string | URL, { onupdate }: OfflineOptions):
 
 /** See `offline.unregister`. */
 export async function unregister(url: string | URL): Promise<boolean> {
+  const container = openContainer();
   const script = addressOf(url);
-  const registration = await openContainer().getRegistration(script);
+  const registration = await container.getRegistration(script);
   const { active, waiting, installing } = registration ?? {};
   if (![active, waiting, installing].some((worker) => worker?.scriptURL === script)) return false;
   await registration?.unregister();

@@ -20,7 +20,7 @@ worker.addEventListener("fetch", (event) => {
 worker.addEventListener("message", (event) => {
   const { inglenook } = Object(event.data) as Partial<PageMessage>;
   const work = inglenook === "ready" ? ready() : inglenook === "apply" ? apply(event.source) : undefined;
-  if (work) event.waitUntil(work.then((answer) => event.ports[0]?.postMessage(answer)));
+  if (work) event.waitUntil(work.catch(() => false).then((answer) => event.ports[0]?.postMessage(answer)));
 });
 
 async function install(): Promise<void> {
