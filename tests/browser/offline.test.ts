@@ -1,4 +1,5 @@
 import { readFileSync, renameSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { OfflineSite, OfflineUpdate } from "../../web/src/index.js";
@@ -140,6 +141,26 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     await page.goto(new URL("../elsewhere/", url).href);
     expect(await page.evaluate(() => navigator.serviceWorker.controller)).toBe(null);
     await again();
+  });
+
+  it("keeps what a host compresses, redirects, or sends with headers of its own", async () => {
+    server.answer("/site/page.js", (response) => {
+      const headers = { "Content-Type": "text/javascript", "Content-Encoding": "gzip", Vary: "*" };
+      response.writeHead(200, headers).end(gzipSync(readFileSync(site.file("page.js"))));
+    });
+    server.answer("/site/index.html", (response) => response.writeHead(308, { Location: "/site/" }).end());
+    server.answer("/site/", (response) => {
+      const headers = { "Content-Type": "text/html", "Cross-Origin-Embedder-Policy": "credentialless" };
+      response.writeHead(200, headers).end(readFileSync(site.file("index.html")));
+    });
+    await register();
+    await server.stop();
+    for (const path of ["", "index.html"]) {
+      const answer = await page.goto(url + path);
+      await page.waitForSelector("body[data-ready]", { state: "attached" });
+      expect(answer?.headers()).toMatchObject({ "cross-origin-embedder-policy": "credentialless" });
+    }
+    await register();
   });
 
   it("does not touch parts, other methods, what is not to be kept, and models", async () => {

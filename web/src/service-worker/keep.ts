@@ -76,7 +76,7 @@ async function openCache(): Promise<Cache> {
 
 async function fetched({ url, path }: SiteFile): Promise<Response> {
   try {
-    return await fetch(url, { cache: "no-cache" });
+    return await fetch(url, { cache: "no-cache", referrerPolicy: "no-referrer" });
   } catch (cause) {
     throw new InglenookError("network", `${path} could not be fetched to be kept.`, { detail: url, cause });
   }
