@@ -297,23 +297,36 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     ).toBe(2);
   });
 
-  it("asks the host for what the browser has deleted, and keeps it again", async () => {
+  it.each([
+    ["deleted", undefined],
+    ["damaged", "document.body.dataset.damaged = true;"],
+  ])("asks the host for what was %s in the browser's storage, and keeps it again", async (_, content) => {
     await register();
-    await page.evaluate(async () => {
-      for (const name of await caches.keys()) {
-        const cache = await caches.open(name);
-        for (const key of await cache.keys()) if (key.url.includes("/page.js")) await cache.delete(key);
-      }
-    });
-    expect(await page.evaluate(() => offlineSite.isReady())).toBe(false);
+    await useModel();
+    expect(await page.evaluate(() => offlineSite.isReady())).toBe(true);
+    const left = await page.evaluate(async (content) => {
+      const [name = ""] = await caches.keys();
+      const cache = await caches.open(name);
+      const [key] = (await cache.keys()).filter(({ url }) => url.includes("/page.js"));
+      if (!key) throw new Error("page.js is not kept");
+      await cache.delete(key);
+      if (content)
+        await cache.put(key, new Response(content, { headers: { "Content-Type": "text/javascript" } }));
+      return offlineSite.isReady();
+    }, content);
+    expect(left).toBe(content !== undefined);
     const asked = server.requests.length;
-    await again();
-    await page.waitForSelector("body[data-ready]", { state: "attached" });
+    const start = async () => {
+      await again();
+      await page.waitForSelector("body[data-ready]", { state: "attached" });
+    };
+    await start();
     expect(server.paths.slice(asked)).toContain("/site/page.js");
+    await register();
+    expect(await page.evaluate(() => document.body.hasAttribute("data-damaged"))).toBe(false);
     await expect.poll(kept).toContain("/site/page.js");
     await server.stop();
-    await again();
-    await page.waitForSelector("body[data-ready]", { state: "attached" });
+    await start();
   });
 
   it("keeps to its folder, where an origin has several sites", async () => {

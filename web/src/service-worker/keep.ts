@@ -6,13 +6,21 @@ import { allFiles, type SiteFile, worker } from "./site.js";
 
 const NAME = cacheName(worker.registration.scope);
 
-/** The file as it is kept, if it is. */
-export async function findKept({ key }: SiteFile): Promise<Response | undefined> {
-  // Unreadable, or taken away by the browser: the network has it.
-  return caches
-    .open(NAME)
-    .then((cache) => cache.match(key))
-    .catch(() => undefined);
+/** Keys of what was found to be right since the worker was started. */
+const verified = new Set<string>();
+
+/** The file as it is kept; `undefined` where it is not, or not as it was written. */
+export async function findKept({ key, sha256 }: SiteFile): Promise<Response | undefined> {
+  try {
+    const cache = await caches.open(NAME);
+    const found = await cache.match(key);
+    if (!found || verified.has(key)) return found;
+    if ((await hashOf(await found.arrayBuffer())) !== sha256) return undefined;
+    verified.add(key);
+    return await cache.match(key);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -88,7 +96,7 @@ async function keep({ path, url: detail, sha256, key }: SiteFile, response: Resp
     throw new InglenookError("http-status", message, { detail });
   }
   const bytes = await response.arrayBuffer();
-  if (toHex(await digestOf(new Uint8Array(bytes))) !== sha256) {
+  if ((await hashOf(bytes)) !== sha256) {
     const message = `${path} is not the file that sw.js was written for, so the site is not kept: the host has files of two versions, or changes them on the way.`;
     throw new InglenookError("hash-mismatch", message, { detail });
   }
@@ -102,3 +110,5 @@ async function keep({ path, url: detail, sha256, key }: SiteFile, response: Resp
     throw new InglenookError("storage-full", "The browser has no room to keep the site.", { detail, cause });
   }
 }
+
+const hashOf = async (bytes: ArrayBuffer) => toHex(await digestOf(bytes));
