@@ -137,7 +137,9 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     expect(await again("late.html")).toBe("late");
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     // The browser's own page for it, and no download.
-    await expect(page.goto(`${url}nowhere`)).rejects.toThrow("ERR_HTTP_RESPONSE_CODE_FAILURE");
+    const tab = await opened.context.newPage();
+    await expect(tab.goto(`${url}nowhere`)).rejects.toThrow("ERR_HTTP_RESPONSE_CODE_FAILURE");
+    await tab.close();
     await page.goto(new URL("../elsewhere/", url).href);
     expect(await page.evaluate(() => navigator.serviceWorker.controller)).toBe(null);
     await again();
@@ -195,6 +197,18 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     expect(server.requests.length).toBe(asked + requests.length);
     await page.evaluate(() => fetch("page.js", { cache: "reload" }));
     expect(server.requests.length).toBe(asked + requests.length);
+  });
+
+  it("takes a page under its control that was loaded past it", async () => {
+    await register();
+    const session = await opened.context.newCDPSession(page);
+    const loaded = page.waitForEvent("load");
+    await session.send("Page.reload", { ignoreCache: true });
+    await loaded;
+    await page.waitForSelector("body[data-ready]", { state: "attached" });
+    expect(await page.evaluate(() => navigator.serviceWorker.controller)).toBe(null);
+    await register();
+    expect(await page.evaluate(() => navigator.serviceWorker.controller?.state)).toBe("activated");
   });
 
   it("announces a new version, and goes on with the old one until it is told", async () => {
@@ -341,7 +355,9 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     expect(await page.evaluate(() => inglenook.offline.unregister())).toBe(true);
     expect(await page.evaluate(() => inglenook.offline.unregister())).toBe(false);
     // A page that is still under its control brings nothing back.
-    await useModel();
+    for (const path of ["inglenook/inglenook_gpu.wasm", "page.js"]) {
+      await page.evaluate(async (path) => (await fetch(path)).arrayBuffer(), path);
+    }
     const names = await page.evaluate(() => caches.keys());
     expect(names).toContain("another");
     expect(names).not.toContain(name);

@@ -12,12 +12,12 @@ const verified = new Set<string>();
 /** The file as it is kept; `undefined` where it is not, or not as it was written. */
 export async function findKept({ key, sha256 }: SiteFile): Promise<Response | undefined> {
   try {
-    const cache = await caches.open(NAME);
-    const found = await cache.match(key);
+    const find = () => caches.match(key, { cacheName: NAME });
+    const found = await find();
     if (!found || verified.has(key)) return found;
     if ((await hashOf(await found.arrayBuffer())) !== sha256) return undefined;
     verified.add(key);
-    return await cache.match(key);
+    return await find();
   } catch {
     return undefined;
   }
