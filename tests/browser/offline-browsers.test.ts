@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { OfflineSite } from "../../web/src/index.js";
+import type { OfflineSite, OfflineUpdate } from "../../web/src/index.js";
 import { BuiltSite, PLAIN } from "./harness/built-site.js";
 import { tinyChats } from "./harness/chats.js";
 import { chromiumProfile } from "./harness/chromium-profile.js";
@@ -18,6 +18,8 @@ for (const kind of [chromiumProfile, firefox, webkit]) {
   describe.skipIf(kind.missing)(`without a network, in ${kind.name}`, () => suite(kind));
 }
 
+const LONG = { timeout: 30_000 };
+
 const golden = normalised(tinyBert("tiny-bert-cls", "model-f32.gguf"));
 const [chat] = tinyChats();
 const asked = { texts: golden.texts, messages: chat?.messages ?? [], maxTokens: chat?.tokens ?? 0 };
@@ -26,6 +28,7 @@ type Asked = typeof asked & Pick<BuiltSite, "model" | "chatFile">;
 // What a visit leaves in the page.
 declare global {
   var offlineSite: OfflineSite;
+  var updates: OfflineUpdate[];
 }
 
 /** In the page: embeds and chats, and tells whether it needed a network. */
@@ -99,5 +102,31 @@ function suite(kind: EngineKind): void {
       expect(largestDifference(vectors, golden.vectors)).toBeLessThan(1e-5);
       expect(answer).toBe(chat?.answer);
     }
+  });
+
+  it("announces a new version, and takes it when it is told", async () => {
+    engine = await kind.open(server.url + site.path, profile);
+    const register = () =>
+      engine?.run(async () => {
+        globalThis.updates = [];
+        await inglenook.offline.register("sw.js", { onupdate: (update) => globalThis.updates.push(update) });
+      }, null);
+    await register();
+    site.write(
+      "page.js",
+      `${readFileSync(site.file("page.js"), "utf8")}\ndocument.body.dataset.version = "new";`,
+    );
+    site.build();
+    const version = () => engine?.run(async () => document.body.getAttribute("data-version"), null);
+    await engine.run(async () => void (await (await navigator.serviceWorker.ready).update()), null);
+    await expect.poll(() => engine?.run(async () => globalThis.updates.length, null), LONG).toBe(1);
+    expect(await engine.run(async () => (await fetch("page.js")).text(), null)).not.toContain("new");
+    await engine.visit(server.url + site.path);
+    expect(await version()).toBe(null);
+    await register();
+    expect(await engine.run(async () => globalThis.updates.length, null)).toBe(1);
+    await engine.run(async () => void globalThis.updates[0]?.apply(), null);
+    // Nothing can be run while the page is being loaded again.
+    await expect.poll(() => version()?.catch(() => "loading"), LONG).toBe("new");
   });
 }

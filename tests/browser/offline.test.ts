@@ -409,6 +409,10 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     expect(await refusal("nowhere.js")).toMatchObject({ code: "http-status", isInglenookError: true });
     expect(await refusal("index.html")).toMatchObject({ code: "malformed-file" });
     expect(await refusal("inglenook/sw.js")).toMatchObject({ code: "invalid-input" });
+    expect(await refusal("https://elsewhere.example/sw.js")).toMatchObject({ code: "invalid-input" });
+    expect(await page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length)).toBe(
+      0,
+    );
     expect(await refusal("broken.js")).toMatchObject({ code: "worker" });
     expect(await refusal("http://[")).toMatchObject({ code: "invalid-input" });
     await server.stop();

@@ -121,7 +121,8 @@ describe("inglenook offline", () => {
   it("lists what a site's pages may ask for, by its hash, and nothing else", async () => {
     put("index.html", "a page");
     put("deep/er/ü b.js", "a script");
-    put("_next/chunk.js", "a script of Next.js");
+    put("_next/_chunk.js", "a script of Next.js");
+    put("assets/large.js", new Uint8Array(2 ** 20 + 1));
     put("large.bin", new Uint8Array(2 ** 20 + 1));
     put("assets/renamed-1234.wasm", inPackage("inglenook_cpu_threads.wasm"));
     put("assets/worker-1234.js", inPackage("worker.js"));
@@ -140,10 +141,11 @@ describe("inglenook offline", () => {
     const { code, stdout } = await inglenook("offline", "built");
     expect(code).toBe(0);
     expect(stdout).toBe(
-      "built/sw.js: keeps 4 files (0.0 MB), and when a page has used them 2 files (3.7 MB)\n",
+      "built/sw.js: keeps 5 files (1.0 MB), and when a page has used them 2 files (3.7 MB)\n",
     );
     expect(list().map(([path, , part]) => [path, part])).toEqual([
-      ["_next/chunk.js", undefined],
+      ["_next/_chunk.js", undefined],
+      ["assets/large.js", undefined],
       ["assets/renamed-1234.wasm", "inglenook_cpu_threads.wasm"],
       ["assets/worker-1234.js", undefined],
       ["deep/er/ü b.js", undefined],

@@ -9,8 +9,9 @@ export const offline: Command = {
   usage: "DIR [--remove]",
   summary: "write a service worker by which a built site works without a network",
   help: `DIR is a built site, as the host will have it: run this after every build, and after anything that changes its files.
-DIR/${SCRIPT} keeps what it has, but for models, which the package keeps by itself, source maps, and names that begin
-with a dot or an underscore. The package's wasm files, and others over 1 MiB, are kept once a page has used them.
+DIR/${SCRIPT} keeps what it has, but for models, which the package keeps by itself, source maps, names that begin with a
+dot, and in DIR itself with an underscore. The package's wasm files, and others over 1 MiB that are no page, script or
+style, are kept once a page has used them.
 With --remove, DIR/${SCRIPT} takes earlier ones, and what they keep, away from browsers.`,
   options: { remove: { type: "boolean" } },
   async run([folder, ...rest], { remove }) {

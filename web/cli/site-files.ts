@@ -13,13 +13,14 @@ export interface ListedFile {
   part: string | undefined;
 }
 
-/** What is kept from the beginning is smaller. */
+/** What is kept from the beginning is smaller, unless a page does not start without it. */
 const LARGE = 1 << 20;
+const VITAL = /\.(html|js|mjs|css)$/;
 
 /** Hidden files and those of hosts, which a host does not hand out; models; and what no page asks for. */
 const LEFT_OUT = [
   /(^|\/)\./,
-  /(^|\/)_[^/]*$/,
+  /^_[^/]*$/,
   /^404\.html$/,
   /^models\//,
   /\.(gguf|safetensors|map|d\.ts)$/,
@@ -45,7 +46,7 @@ export async function listSite(folder: string, script: string): Promise<ListedFi
     const name = own.get(sha256);
     if (name && ELSEWHERE.test(name)) continue;
     const build = name?.endsWith(".wasm") ? name : undefined;
-    const part = build ?? (content.length > LARGE ? path : undefined);
+    const part = build ?? (content.length > LARGE && !VITAL.test(path) ? path : undefined);
     files.push({ path, bytes: content.length, sha256, part });
   }
   return files;

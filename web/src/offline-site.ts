@@ -7,14 +7,15 @@ import type { InstallFailure, PageMessage } from "./service-worker/messages.js";
 export async function register(url: string | URL, { onupdate }: OfflineOptions): Promise<OfflineSite> {
   const container = openContainer();
   const script = addressOf(url);
+  const scope = new URL(".", script).href;
+  if (!location.href.startsWith(scope)) {
+    const message = `${script} is for pages under ${scope}, and this is none.`;
+    throw new InglenookError("invalid-input", message, { detail: script });
+  }
   const failure = installFailure(container);
   const registration = await container
     .register(script, { updateViaCache: "none" })
     .catch(async (cause: unknown) => Promise.reject(await reasonFor(script, cause)));
-  if (!location.href.startsWith(registration.scope)) {
-    const message = `${script} is for pages under ${registration.scope}, and this is none.`;
-    throw new InglenookError("invalid-input", message, { detail: script });
-  }
   await Promise.race([activated(registration, script), failure]);
   const isReady = () => ask(registration.active, "ready");
   const controlled = container.controller ? undefined : change(container);

@@ -51,7 +51,7 @@ export async function keepLater(file: SiteFile, response: Response): Promise<voi
 export async function isReady(): Promise<boolean> {
   await Promise.all(pending);
   const { has } = await keptNow();
-  const builds = allFiles().filter(({ part }) => part?.endsWith(".wasm"));
+  const builds = allFiles().filter(({ part = "" }) => /inglenook_[^/]*\.wasm$/.test(part));
   const isComplete = allFiles().every((file) => file.part !== undefined || has(file));
   return isComplete && (builds.length === 0 || builds.some(has));
 }

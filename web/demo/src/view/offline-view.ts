@@ -6,7 +6,7 @@ const STATES: Readonly<Record<OfflineState, string>> = {
   starting: "needed for the first visit",
   "not-yet": "needed until the model is here",
   ready: "Works offline",
-  impossible: "needed: this browser keeps no pages",
+  impossible: "needed: the page could not be kept here",
 };
 
 const NEW = "A new version is there.";

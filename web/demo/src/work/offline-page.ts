@@ -55,14 +55,13 @@ export class OfflinePage extends EventTarget {
         this.dispatchEvent(new Event("change"));
       };
       this.#site = await offline.register("sw.js", { onupdate });
+      // Another load isolates the page, for threads, and costs nothing while nobody has begun.
+      const isReloaded = sessionStorage.getItem(RELOADED) !== null;
+      if (!crossOriginIsolated && this.#isUntouched && !isReloaded) await reload();
+      this.#become("not-yet");
     } catch {
       this.#become("impossible");
-      return;
     }
-    // Another load isolates the page, for threads, and costs nothing while nobody has begun.
-    const isReloaded = sessionStorage.getItem(RELOADED) !== null;
-    if (!crossOriginIsolated && this.#isUntouched && !isReloaded) await reload();
-    this.#become("not-yet");
   }
 
   #become(state: OfflineState): void {
