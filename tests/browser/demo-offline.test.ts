@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ROOT } from "../../web/stage.mjs";
 import { PLAIN } from "./harness/built-site.js";
-import { ChatPage, OWN_PATH } from "./harness/chat-page.js";
+import { ChatPage, OWN_PATH, TINY } from "./harness/chat-page.js";
 import { Chromium, hasChromium } from "./harness/chromium.js";
 import { TestServer } from "./harness/server.js";
 
@@ -70,7 +70,7 @@ describe.skipIf(!hasChromium)("the demo with its service worker", () => {
     await context.close();
   });
 
-  it("lets a page be that somebody has begun to use", async () => {
+  it("lets a page be that somebody has begun to use, and keeps the build that its model waits for", async () => {
     server.answer("/sw.js", (response) =>
       setTimeout(() => {
         response.writeHead(200, { "Content-Type": "text/javascript" });
@@ -80,7 +80,8 @@ describe.skipIf(!hasChromium)("the demo with its service worker", () => {
     const { page, context } = await chromium.open(server, "chat.html", undefined, "allow");
     await page.click("#prompt");
     await page.keyboard.type("still here");
-    await offline(page, "not-yet");
+    await page.setInputFiles("#model-input", TINY);
+    await offline(page, "ready");
     expect(await page.inputValue("#prompt")).toBe("still here");
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
     await context.close();

@@ -141,7 +141,7 @@ describe("inglenook offline", () => {
     const { code, stdout } = await inglenook("offline", "built");
     expect(code).toBe(0);
     expect(stdout).toBe(
-      "built/sw.js: keeps 5 files (1.0 MB), and when a page has used them 2 files (3.7 MB)\n",
+      "built/sw.js: keeps 5 files (1.1 MB), and when a page has used them 2 files (3.7 MB)\n",
     );
     expect(list().map(([path, , part]) => [path, part])).toEqual([
       ["_next/_chunk.js", undefined],
