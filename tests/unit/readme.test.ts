@@ -10,6 +10,9 @@ const README = readDocument("README.md");
 const PAGES = readdirSync(join(ROOT, "docs"))
   .filter((name) => name.endsWith(".md"))
   .map((name) => `docs/${name}`);
+const REFERENCE = readdirSync(join(ROOT, "docs/api"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => `docs/api/${name}`);
 const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", ...PAGES];
 const { scripts } = JSON.parse(readDocument("package.json")) as { scripts: Record<string, string> };
 const CRATE = readDocument("crate/Cargo.toml");
@@ -33,23 +36,37 @@ describe("the first screen", () => {
 
 describe("examples", () => {
   const folder = join(ROOT, "target/readme");
-  const blocks = [...codeBlocks(README, "ts"), ...scriptsOf(codeBlocks(README, "html"))];
+  const documents = [README, ...[...PAGES, ...REFERENCE].map(readDocument)];
+  const blocks = documents.flatMap((text) => [
+    ...codeBlocks(text, "ts").filter((code) => code.includes('from "inglenook"')),
+    ...scriptsOf(codeBlocks(text, "html")),
+  ]);
+  const components = documents.flatMap((text) => codeBlocks(text, "tsx"));
 
   beforeAll(() => {
     mkdirSync(folder, { recursive: true });
     const config = {
       extends: "../../tsconfig.json",
-      // Beyond `strict`, which an application need not share.
-      compilerOptions: { noUncheckedIndexedAccess: false, noPropertyAccessFromIndexSignature: false },
-      include: ["*.ts"],
+      compilerOptions: {
+        jsx: "react-jsx",
+        // Beyond `strict`, which an application need not share.
+        noUncheckedIndexedAccess: false,
+        noPropertyAccessFromIndexSignature: false,
+        noUnusedLocals: false,
+      },
+      include: ["*"],
     };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
     for (const [i, code] of blocks.entries()) writeFileSync(join(folder, `example-${i}.ts`), code);
+    for (const [i, code] of components.entries()) writeFileSync(join(folder, `component-${i}.tsx`), code);
   });
 
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it("are there", () => expect(blocks.length).toBeGreaterThanOrEqual(3));
+  it("are there", () => {
+    expect(blocks.length).toBeGreaterThanOrEqual(20);
+    expect(components).toHaveLength(1);
+  });
 
   it("are correct for the compiler", () => {
     const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
@@ -61,10 +78,10 @@ describe("examples", () => {
 
 /** The scripts of pages, importing the package by its name. */
 function scriptsOf(pages: string[]): string[] {
-  return pages.map((page) => {
-    const [, code = ""] = /<script type="module">(.*)<\/script>/s.exec(page) ?? [];
-    return code.replace('"./inglenook/index.js"', '"inglenook"');
-  });
+  const scripts = pages.map((page) => /<script type="module">(.*)<\/script>/s.exec(page)?.[1] ?? "");
+  return scripts
+    .map((code) => code.replace(/"[^"]*\/inglenook\/(?:web\/dist\/)?(?:index|cdn)\.js"/, '"inglenook"'))
+    .filter((code) => code.includes('from "inglenook"'));
 }
 
 /** Why a command cannot be run as it is written, if it cannot. */

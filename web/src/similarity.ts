@@ -16,7 +16,7 @@ import { InglenookError } from "./errors.js";
  * const embedder = await Embedder.create();
  * const vectors = await embedder.embed(titles);
  * const isRepeated = (i: number) => vectors.slice(0, i).some((other) => similarity(vectors[i], other) > 0.8);
- * console.log(titles.filter((_, i) => !isRepeated(i))); // without the second
+ * console.log(titles.filter((_, i) => !isRepeated(i)).join()); // without the second
  * embedder.destroy();
  * ```
  */
