@@ -13,7 +13,14 @@ const PAGES = readdirSync(join(ROOT, "docs"))
 const REFERENCE = readdirSync(join(ROOT, "docs/api"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".md"))
   .map((name) => `docs/api/${name}`);
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", ...PAGES];
+const DOCUMENTS = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  "SECURITY.md",
+  ...PAGES,
+];
 const { scripts } = JSON.parse(readDocument("package.json")) as { scripts: Record<string, string> };
 const CRATE = readDocument("crate/Cargo.toml");
 
@@ -145,15 +152,18 @@ describe.each(DOCUMENTS)("%s", (path) => {
 });
 
 describe("tables", () => {
-  it("list every error code", () => {
+  it("say what to do about every error code, and of no other", () => {
     const codes = words(readDocument("web/src/error-code.ts"), "ErrorCode");
-    expect(firstColumn(README, "code")).toEqual(codes);
+    const [, table = ""] = readDocument("docs/errors.md").split("| what to do | codes |");
+    const [rows = ""] = table.split("\n\n");
+    const named = [...rows.matchAll(/`([a-z]+(?:-[a-z]+)*)`(?=, `|\s\|$)/gm)].map(([, code]) => code);
+    expect([...new Set(named)].sort()).toEqual([...codes].sort());
   });
 
   it("list every reason to fall back", () => {
     const reasons = words(readDocument("web/src/worker/protocol.ts"), "FallbackReason");
     expect(reasons.length).toBeGreaterThan(5);
-    expect(firstColumn(README, "reason")).toEqual(reasons);
+    expect(firstColumn(readDocument("docs/devices.md"), "reason")).toEqual(reasons);
   });
 
   it("list every model, and no other", () => {
@@ -164,6 +174,13 @@ describe("tables", () => {
   });
 
   it("have the budgets that the build holds to", () => {
-    for (const { budget } of BUDGETS) expect(README).toContain(`| ${budget.toLocaleString("en-GB")} |`);
+    const performance = readDocument("docs/performance.md");
+    for (const { budget } of BUDGETS) expect(performance).toContain(`| ${budget.toLocaleString("en-GB")} |`);
   });
+});
+
+it("the index has every page", () => {
+  const index = readDocument("docs/README.md");
+  const missing = PAGES.filter((path) => !index.includes(`(${path.replace("docs/", "")})`));
+  expect(missing).toEqual(["docs/README.md"]);
 });
