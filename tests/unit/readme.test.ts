@@ -106,7 +106,7 @@ function problemOf(command: string): string | undefined {
 }
 
 function npmProblem(first: string, second: string): string | undefined {
-  if (["pack", "install"].includes(first)) return undefined;
+  if (["pack", "install", "audit"].includes(first)) return undefined;
   const script = first === "run" ? second : first;
   return script in scripts ? undefined : `there is no script ${script}`;
 }
@@ -115,7 +115,7 @@ function cargoProblem(args: string[]): string | undefined {
   const test = args[args.indexOf("--test") + 1];
   if (args.includes("--test") && !CRATE.includes(`name = "${test}"`)) return `there is no test ${test}`;
   if (args[1] === "fuzz") return fuzzProblem(args);
-  return args[0] === "test" ? undefined : `cargo ${args[0]} is unknown`;
+  return ["test", "audit"].includes(args[0] ?? "") ? undefined : `cargo ${args[0]} is unknown`;
 }
 
 function fuzzProblem(args: string[]): string | undefined {
