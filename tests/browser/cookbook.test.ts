@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ROOT } from "../../web/stage.mjs";
 import { codeBlocks, readDocument, sections } from "../unit/markdown.js";
 import { hasChromium, workersLeft, workersNow } from "./harness/chromium.js";
@@ -31,6 +31,7 @@ describe.skipIf(!hasChromium)("the cookbook", () => {
 
   it("shows why the first load failed, and that it was stopped", async () => {
     const title = "Show how far the first load is";
+    onTestFinished(() => site.server.restore(EMBEDDER));
     site.server.answer(EMBEDDER, status(404));
     await open(title);
     await says("#status").toMatch(/\(http-status\)$/);
@@ -39,7 +40,6 @@ describe.skipIf(!hasChromium)("the cookbook", () => {
     await expect.poll(() => workersNow(page), PATIENCE).toBe(1);
     await page.click("#stop");
     await says("#status").toBe("Stopped");
-    site.server.restore(EMBEDDER);
   });
 
   it("streams an answer, and stops it", async () => {
@@ -109,9 +109,18 @@ describe.skipIf(!hasChromium)("the cookbook", () => {
     await expect.poll(() => number("#count"), PATIENCE).toBeGreaterThan(300);
     await page.click("#stop");
     await says("#count").toMatch(/^(256|512|768|1024) of 10000$/);
+    const kept = await number("#count");
+    const seen = await page.evaluateHandle(() => {
+      const numbers: number[] = [];
+      const count = document.querySelector("#count") as HTMLElement;
+      const note = () => numbers.push(Number.parseInt(count.innerText, 10));
+      new MutationObserver(note).observe(count, { childList: true });
+      return numbers;
+    });
     await page.click("#start");
     await expect.poll(() => number("#count"), PATIENCE).toBeGreaterThan(1500);
     await page.click("#stop");
+    expect(Math.min(...(await seen.jsonValue()))).toBeGreaterThanOrEqual(kept);
   });
 
   it("says which device runs, and why", async () => {

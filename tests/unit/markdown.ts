@@ -27,3 +27,9 @@ export function sections(markdown: string, level: 1 | 2 | 3): Map<string, string
   const titles = parts.filter((_, i) => i % 2 === 1);
   return new Map(titles.map((title, i) => [title, parts[2 * i + 2] ?? ""]));
 }
+
+/** The anchors of a document's headings, as forges make them. */
+export function anchors(markdown: string): string[] {
+  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => text.toLowerCase());
+  return headings.map((text) => text.replace(/[^\w\s-]/g, "").replaceAll(" ", "-"));
+}

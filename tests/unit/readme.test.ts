@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BUDGETS } from "../../web/size.mjs";
 import { ROOT } from "../../web/stage.mjs";
-import { codeBlocks, firstColumn, readDocument } from "./markdown.js";
+import { anchors, codeBlocks, firstColumn, readDocument } from "./markdown.js";
 
 const README = readDocument("README.md");
 const PAGES = readdirSync(join(ROOT, "docs"))
@@ -140,6 +140,15 @@ describe.each(DOCUMENTS)("%s", (path) => {
     const linked = links.map(([, name = ""]) => join(dirname(path), name));
     const missing = [...linked, ...names.map(([, name = ""]) => name)].filter((name) => !isHere(name));
     expect(missing.filter((name) => !made.test(name))).toEqual([]);
+  });
+
+  it("leads to headings that exist", () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)];
+    const missing = links.filter(([, file = "", anchor = ""]) => {
+      const target = file === "" ? text : readDocument(join(dirname(path), file));
+      return !anchors(target).includes(anchor);
+    });
+    expect(missing.map(([link]) => link)).toEqual([]);
   });
 
   it("has tables with as many cells in every row", () => {
