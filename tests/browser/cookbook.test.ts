@@ -65,7 +65,7 @@ describe.skipIf(!hasChromium)("the cookbook", () => {
     await page.fill("#question", "How do I boil an egg?");
     await page.click("text=Ask");
     await expect.poll(() => page.locator("#said li").count(), PATIENCE).toBe(2);
-    await expect.poll(() => number("#usage")).toBeGreaterThan(before);
+    await expect.poll(() => number("#usage"), PATIENCE).toBeGreaterThan(before);
     const [said, usage] = [await text("#said"), await number("#usage")];
     await page.reload();
     expect(await text("#said")).toBe(said);
