@@ -67,7 +67,7 @@ export type LanguageModelSamplingMode =
 export interface LanguageModelSampling {
   /** How varied answers are, in a word; `temperature` is the same as a number, and counts for more. Default: `"balanced"`. */
   samplingMode?: LanguageModelSamplingMode | undefined;
-  /** At least 0, which takes the most probable token, always. Default: 0.8. */
+  /** What logits are divided by: at least 0, which takes the most probable token, always. Default: 0.8. */
   temperature?: number | undefined;
   /** How many of the most probable tokens are considered; 0 is all. Default: 40. */
   topK?: number | undefined;
