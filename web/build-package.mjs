@@ -184,8 +184,11 @@ function generateErrorCodes() {
   const source = readFileSync(join(ROOT, "crate/src/error.rs"), "utf8");
   const [, body] = /pub enum ErrorCode \{([^}]+)\}/.exec(source) ?? [];
   if (!body) throw new StageError("crate/src/error.rs declares no ErrorCode");
-  const variants = [...body.matchAll(/\/\/\/ (.+)\n\s*(\w+),/g)];
-  const codes = variants.map(([, meaning, name]) => `\n  /** ${meaning} */\n  | "${kebab(name)}"`);
+  const variants = [...body.matchAll(/((?:\/\/\/ .+\n\s*)+)(\w+),/g)];
+  const codes = variants.map(([, comment, name]) => {
+    const meaning = comment.replaceAll("///", "").replace(/\s+/g, " ").trim();
+    return `\n  /** ${meaning} */\n  | "${kebab(name)}"`;
+  });
   writeIfChanged(
     join(ROOT, "web/src/error-code.ts"),
     `// Generated from \`ErrorCode\` in crate/src/error.rs by \`npm run build\`. Do not edit.
