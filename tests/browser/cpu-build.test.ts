@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { ROOT } from "../../web/stage.mjs";
 import { tinyChats, tinyLlama } from "./harness/chats.js";
 import { hasChromium } from "./harness/chromium.js";
+import { NO_RELAXED_SIMD } from "./harness/faults.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
@@ -14,12 +15,6 @@ import { useChromium } from "./harness/use-chromium.js";
 
 const processors = availableParallelism();
 if (processors < 2) console.log("skipped: what needs two processors");
-
-/** Runs in the worker before its own code: this browser has no relaxed SIMD, whose instructions begin with 253. */
-const NO_RELAXED_SIMD = `{
-  const { validate } = WebAssembly;
-  WebAssembly.validate = (bytes) => !bytes.join().includes("253,147,2") && validate(bytes);
-}`;
 
 /** The browser cannot reserve the memory that threads share. */
 const NO_SHARED_MEMORY = `{

@@ -85,9 +85,9 @@ describe("Embedder.create", () => {
   });
 
   it("refuses a device that there is not", async () => {
-    await expect(Embedder.create({ device: "gpu" as "webgpu" })).rejects.toMatchObject({
-      code: "invalid-input",
-    });
+    const options = { device: "gpu" as "webgpu" };
+    await expect(Embedder.create(options)).rejects.toMatchObject({ code: "invalid-input" });
+    await expect(Embedder.availability(options)).rejects.toMatchObject({ code: "invalid-input" });
   });
 
   it("ends the worker at once when aborted on the way", async () => {

@@ -102,9 +102,10 @@ export class Embedder extends EventTarget {
    * storage, `unavailable` when this browser cannot run the model on that device.
    *
    * @param options - `modelHost` changes nothing
-   * @throws {@link InglenookError} `unknown-model`
+   * @throws {@link InglenookError} `unknown-model`, `invalid-input` for a device that there is not
    */
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
+    checkDevice(device);
     const { id, files } = resolveModel(model);
     if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
     const { areStored } = await import("./model-store.js");

@@ -31,11 +31,15 @@ export class Chromium {
     this.#session = session;
   }
 
-  /** `gpu`: with WebGPU on the processor, which computes right but slowly. */
-  static async launch({ gpu = false } = {}): Promise<Chromium> {
+  /**
+   * `gpu`: with WebGPU on the processor, which computes right but slowly. `proxy`: the address of what everything goes
+   * through, also to servers of this machine.
+   */
+  static async launch({ gpu = false, proxy }: { gpu?: boolean; proxy?: string } = {}): Promise<Chromium> {
     const browser = await chromium.launch({
       executablePath: path ?? "",
       args: [...CHROMIUM_FLAGS, ...(gpu ? ["--enable-unsafe-webgpu"] : [])],
+      ...(proxy && { proxy: { server: proxy, bypass: "<-loopback>" } }),
     });
     return new Chromium(browser, await browser.newBrowserCDPSession());
   }

@@ -127,3 +127,9 @@ export const ERROR_AT_START = `{
     return device;
   };
 }`;
+
+/** This browser has no relaxed SIMD, whose instructions begin with 253. */
+export const NO_RELAXED_SIMD = `{
+  const { validate } = WebAssembly;
+  WebAssembly.validate = (bytes) => !bytes.join().includes("253,147,2") && validate(bytes);
+}`;
