@@ -195,10 +195,14 @@ async function declare() {
 
 /** `ErrorCode` is declared in Rust; the published declarations need a copy that stands alone. */
 function generateErrorCodes() {
-  const declarations = readFileSync(join(GENERATED, "cpu/inglenook_cpu.d.ts"), "utf8");
-  const [, union] = /export type ErrorCode\s*=([^;]+);/.exec(declarations) ?? [];
-  if (!union) throw new StageError("The glue declares no ErrorCode");
-  const codes = [...union.matchAll(/"([a-z0-9-]+)"/g)].map(([word]) => `\n  | ${word}`);
+  const source = readFileSync(join(ROOT, "crate/src/error.rs"), "utf8");
+  const [, body] = /pub enum ErrorCode \{([^}]+)\}/.exec(source) ?? [];
+  if (!body) throw new StageError("crate/src/error.rs declares no ErrorCode");
+  const variants = [...body.matchAll(/((?:\/\/\/ .+\n\s*)+)(\w+),/g)];
+  const codes = variants.map(([, comment, name]) => {
+    const meaning = comment.replaceAll("///", "").replace(/\s+/g, " ").trim();
+    return `\n  /** ${meaning} */\n  | "${kebab(name)}"`;
+  });
   writeIfChanged(
     join(ROOT, "web/src/error-code.ts"),
     `// Generated from \`ErrorCode\` in crate/src/error.rs by \`npm run build\`. Do not edit.
@@ -207,6 +211,11 @@ function generateErrorCodes() {
 export type ErrorCode =${codes.join("")};
 `,
   );
+}
+
+/** A variant's name as it crosses the boundary. */
+function kebab(name) {
+  return name.replace(/\B[A-Z]/g, (letter) => `-${letter}`).toLowerCase();
 }
 
 /** Whether the bindings have been generated, so that the sources can be checked. */

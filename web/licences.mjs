@@ -2,12 +2,35 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import satisfies from "spdx-satisfies";
 import { writeIfChanged } from "./fingerprint.mjs";
 import { ROOT, StageError } from "./stage.mjs";
 
 /** What the command line is bundled with. */
 const BUNDLED = ["tar", "yauzl"];
 const TARGET = "wasm32-unknown-unknown";
+
+/** Licences that ask for no more than their text, which the list has. */
+const ALLOWED = [
+  "0BSD",
+  "Apache-2.0",
+  "Apache-2.0 WITH LLVM-exception",
+  "BlueOak-1.0.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "BSL-1.0",
+  "CC0-1.0",
+  "ISC",
+  "MIT",
+  "Unicode-3.0",
+  "Unlicense",
+  "Zlib",
+];
+/**
+ * MPL-2.0 asks that the source of its own files can be had, changed or not, and of nothing else. The files of these crates
+ * are as they were published, and the list says where. A new one wants to be looked at.
+ */
+const MPL_CRATES = ["buildid", "colored"];
 const TEXTS = /^(licen[cs]e|copying|notice|copyright|unlicense)/i;
 
 /**
@@ -18,6 +41,7 @@ export function writeLicences(path) {
   const packages = [...crates(), ...BUNDLED.flatMap((name) => npmPackages(name))];
   const unique = [...new Map(packages.map((one) => [one.name, one])).values()];
   unique.sort((a, b) => (a.name < b.name ? -1 : 1));
+  checkLicences(unique);
   const texts = new Map();
   for (const { name, folder } of unique) {
     for (const text of licenceTexts(folder)) texts.set(text, [...(texts.get(text) ?? []), name]);
@@ -25,6 +49,27 @@ export function writeLicences(path) {
   const list = unique.map(({ name, licence, address }) => `${name}: ${licence} (${address})`);
   const sections = [...texts].map(([text, names]) => `${"─".repeat(80)}\n${names.join(", ")}\n\n${text}`);
   writeIfChanged(path, `${list.join("\n")}\n\n${sections.join("\n\n")}\n`);
+}
+
+/**
+ * @param {readonly { name: string, licence?: string | null | undefined }[]} packages  names with versions, licences as SPDX expressions
+ * @throws {StageError} where one has no licence, or one that is not allowed
+ */
+export function checkLicences(packages) {
+  const refused = packages.filter(({ name, licence }) => !isAllowed(name.split(" ")[0], licence));
+  if (refused.length === 0) return;
+  const list = refused.map(({ name, licence }) => `${name} (${licence ?? "none"})`).join(", ");
+  throw new StageError(`Licences that are not allowed, see web/licences.mjs: ${list}`);
+}
+
+function isAllowed(name, licence) {
+  // Older crates have a slash for OR.
+  const expression = licence?.replaceAll("/", " OR ");
+  try {
+    return satisfies(expression, MPL_CRATES.includes(name) ? [...ALLOWED, "MPL-2.0"] : ALLOWED);
+  } catch {
+    return false;
+  }
 }
 
 /** The crates that are linked into the wasm files: no build scripts, no macros, no tests. */
@@ -37,7 +82,7 @@ function crates() {
     .filter(({ name, version, source }) => source !== null && linked.has(`${name} v${version}`))
     .map(({ name, version, license, repository, manifest_path }) => ({
       name: `${name} ${version}`,
-      licence: license ?? "see its texts",
+      licence: license,
       address: repository ?? `https://crates.io/crates/${name}`,
       folder: dirname(manifest_path),
     }));

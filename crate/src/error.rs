@@ -10,17 +10,17 @@ use serde::Serialize;
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), derive(tsify::Tsify))]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorCode {
-    /// The request could not be made, or the connection failed before an answer.
+    /// The model host could not be reached.
     Network,
-    /// The server answered with a status other than success.
+    /// The model host answered with a status other than success.
     HttpStatus,
-    /// The server answered with a web page where a model file should be.
+    /// The model host answered with a web page: many servers do for a file that they do not have.
     NotWeights,
     /// The download stopped before its last byte.
     IncompleteDownload,
     /// A file is longer or shorter than its manifest says.
     SizeMismatch,
-    /// A file's SHA-256 differs from its manifest's.
+    /// A file's SHA-256, or that of its pieces, differs from its manifest's.
     HashMismatch,
     /// A file breaks the rules of its own format.
     MalformedFile,
@@ -34,11 +34,11 @@ pub enum ErrorCode {
     MissingTensor,
     /// A tensor has another shape than the configuration demands.
     TensorShape,
-    /// The model needs a file that was not given.
+    /// The model needs a file that its manifest does not list.
     MissingFile,
     /// The tokenizer's definition cannot be used.
     Tokenizer,
-    /// The chat template cannot be used, or refuses the conversation.
+    /// The model's chat template cannot be used, or refuses the conversation.
     Template,
     /// An argument is out of its range.
     InvalidInput,
@@ -46,25 +46,25 @@ pub enum ErrorCode {
     ContextOverflow,
     /// WebGPU or its adapter is missing.
     GpuUnavailable,
-    /// The adapter's limits are too small for the model.
+    /// The adapter's limits are too small.
     GpuLimits,
     /// The GPU computed other numbers than the CPU.
     GpuSelfTest,
     /// The GPU device was lost.
     GpuLost,
-    /// The GPU reported an error that no operation was waiting for.
+    /// The GPU reported an error, or its engine stopped.
     GpuError,
     /// Memory could not be had.
     OutOfMemory,
-    /// The browser has no room for more model files; the model itself is used without being kept.
+    /// The browser has no room to keep the model, which works all the same.
     StorageFull,
-    /// The browser lets this page keep nothing.
+    /// The browser lets this page keep nothing, as in some private windows.
     StorageDenied,
     /// The object was destroyed.
     Destroyed,
-    /// No manifest has the given model name.
+    /// No manifest has the given name.
     UnknownModel,
-    /// The worker could not be started, or died.
+    /// The worker or the wasm build could not be started, or died; also a browser without WebAssembly SIMD.
     Worker,
     /// A defect of this library.
     Internal,

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { codeBlocks, readDocument } from "../unit/markdown.js";
 import { BuiltSite, PLAIN } from "./harness/built-site.js";
 import { hasChromium } from "./harness/chromium.js";
+import { runModule } from "./harness/documented.js";
 import "./harness/page.js";
 import { TestServer } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
@@ -11,31 +12,17 @@ import { useChromium } from "./harness/use-chromium.js";
 const README = readDocument("README.md");
 const EXAMPLES = codeBlocks(README, "ts").filter((code) => code.includes('from "inglenook"'));
 const [PAGE = ""] = codeBlocks(README, "html");
-const OFFLINE = EXAMPLES.find((code) => code.includes("offline.register")) ?? "";
-const [RELOADING = ""] = codeBlocks(readDocument("docs/offline.md"), "js");
+const [[OFFLINE = ""], [RELOADING = ""]] = ["ts", "js"].map((language) =>
+  codeBlocks(readDocument("docs/offline.md"), language),
+) as [string[], string[]];
 
 describe.skipIf(!hasChromium)("the README's examples", () => {
   const site = useChromium();
 
-  /** Runs a module in the page as the file that it would be there, and returns what it wrote to the console. */
-  async function run(name: string, source: string): Promise<unknown[][]> {
-    const { code } = await transform(source, { loader: "ts", target: "es2022" });
-    const module = code.replace(/"(\.\/)?inglenook(\/index\.js)?"/, '"/dist/index.js"');
-    site.server.answer(`/${name}`, (response) =>
-      response.writeHead(200, { "Content-Type": "text/javascript" }).end(module),
-    );
-    const lines: Promise<unknown[]>[] = [];
-    const { page } = site.opened;
-    page.on("console", (message) => lines.push(Promise.all(message.args().map((arg) => arg.jsonValue()))));
-    // As a string, because the test runner rewrites `import` in functions.
-    await page.evaluate(`import("/${name}").then(() => undefined)`);
-    const said = await Promise.all(lines);
-    page.removeAllListeners("console");
-    return said;
-  }
+  const run = (source: string) => runModule(site, source);
 
   it("the first finds the right text", async () => {
-    const [line = []] = await run("first.js", EXAMPLES[0] ?? "");
+    const [line = []] = await run(EXAMPLES[0] ?? "");
     expect(line[0]).toBe("The train leaves at nine.");
     // What sentence-transformers computes for the two texts is 0.2527.
     expect(line[1]).toBeCloseTo(0.25, 1);
@@ -44,21 +31,12 @@ describe.skipIf(!hasChromium)("the README's examples", () => {
 
   it("the script tag adds the similarity to the page", async () => {
     const [, script = ""] = /<script type="module">(.*)<\/script>/s.exec(PAGE) ?? [];
-    await run("script.js", script);
+    await run(script);
     expect(Number(await site.opened.page.textContent("body"))).toBeGreaterThan(0.7);
   });
 
-  it("the one with progress tells it, and ends", async () => {
-    const lines = await run("progress.js", EXAMPLES[1] ?? "");
-    const said = lines.map((line) => line[0]);
-    expect(said).toContain("100 %");
-    expect(said).toContain("2 of 2");
-    expect(lines.at(-1)?.[0]).toBe(2);
-    expect(site.opened.errors).toEqual([]);
-  });
-
   it("the chat streams, remembers, and counts its tokens", async () => {
-    const lines = (await run("chat.js", EXAMPLES[2] ?? "")).map((line) => String(line[0]));
+    const lines = (await run(EXAMPLES[1] ?? "")).map((line) => String(line[0]));
     expect(lines.length).toBeGreaterThan(3);
     expect(lines.slice(0, -2).join("")).toMatch(/\w/);
     expect(lines.at(-2)).toMatch(/\w/);

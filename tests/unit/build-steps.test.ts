@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fingerprint, unlessCurrent, writeIfChanged } from "../../web/fingerprint.mjs";
+import { checkLicences } from "../../web/licences.mjs";
 import { checkSizes } from "../../web/size.mjs";
 import { StageError } from "../../web/stage.mjs";
 
@@ -55,6 +56,27 @@ it("writeIfChanged leaves an equal file alone", () => {
   expect(statSync(at("new/file")).mtimeMs).toBe(1000);
   writeIfChanged(at("new/file"), "y");
   expect(statSync(at("new/file")).mtimeMs).toBeGreaterThan(1000);
+});
+
+describe("checkLicences", () => {
+  const check =
+    (licence?: string | null, name = "a 1.0.0") =>
+    () =>
+      checkLicences([{ name, licence }]);
+
+  it.each(["MIT", "MIT/Apache-2.0", "(MIT OR Apache-2.0) AND Unicode-3.0", "GPL-3.0-only OR Zlib"])(
+    "lets %s pass",
+    (licence) => expect(check(licence)).not.toThrow(),
+  );
+
+  it.each([undefined, null, "", "GPL-3.0-only", "MIT AND LGPL-2.1-only", "MPL-2.0", "SEE LICENSE IN x"])(
+    "refuses %s",
+    (licence) => expect(check(licence)).toThrow("a 1.0.0"),
+  );
+
+  it("lets MPL-2.0 pass where it was looked at", () => {
+    expect(check("MPL-2.0", "colored 3.1.1")).not.toThrow();
+  });
 });
 
 describe("checkSizes", () => {

@@ -20,3 +20,16 @@ export function firstColumn(markdown: string, first: string): string[] {
   const end = rows.findIndex((line) => !line.startsWith("|"));
   return rows.slice(0, end).map((line) => (line.split("|")[1] ?? "").trim().replaceAll("`", ""));
 }
+
+/** The parts of a document under headings of one level, by their titles. */
+export function sections(markdown: string, level: 1 | 2 | 3): Map<string, string> {
+  const parts = markdown.split(new RegExp(`^${"#".repeat(level)} (.+)\n`, "m"));
+  const titles = parts.filter((_, i) => i % 2 === 1);
+  return new Map(titles.map((title, i) => [title, parts[2 * i + 2] ?? ""]));
+}
+
+/** The anchors of a document's headings, as forges make them. */
+export function anchors(markdown: string): string[] {
+  const headings = [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => text.toLowerCase());
+  return headings.map((text) => text.replace(/[^\w\s-]/g, "").replaceAll(" ", "-"));
+}

@@ -4,17 +4,32 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BUDGETS } from "../../web/size.mjs";
 import { ROOT } from "../../web/stage.mjs";
-import { codeBlocks, firstColumn, readDocument } from "./markdown.js";
+import { anchors, codeBlocks, firstColumn, readDocument } from "./markdown.js";
 
 const README = readDocument("README.md");
-const PAGES = readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`);
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", ...PAGES];
+const PAGES = readdirSync(join(ROOT, "docs"))
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => `docs/${name}`);
+const REFERENCE = readdirSync(join(ROOT, "docs/api"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => `docs/api/${name}`);
+const DOCUMENTS = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  "SECURITY.md",
+  ...PAGES,
+];
 const { scripts } = JSON.parse(readDocument("package.json")) as { scripts: Record<string, string> };
 const CRATE = readDocument("crate/Cargo.toml");
 
 const isHere = (path: string) => existsSync(join(ROOT, path));
-const words = (source: string, declaration: RegExp) =>
-  [...(declaration.exec(source)?.[1] ?? "").matchAll(/"([a-z-]+)"/g)].map(([, word]) => word);
+/** The words of a union type that has one on each line. */
+function words(source: string, name: string): (string | undefined)[] {
+  const [declared = ""] = (source.split(`export type ${name} =`)[1] ?? "").split("\n\n");
+  return [...declared.matchAll(/^ +\| "([a-z-]+)"/gm)].map(([, word]) => word);
+}
 
 describe("the first screen", () => {
   it("is the title, the two commands, what it is, and an example of ten lines", () => {
@@ -28,23 +43,37 @@ describe("the first screen", () => {
 
 describe("examples", () => {
   const folder = join(ROOT, "target/readme");
-  const blocks = [...codeBlocks(README, "ts"), ...scriptsOf(codeBlocks(README, "html"))];
+  const documents = [README, ...[...PAGES, ...REFERENCE].map(readDocument)];
+  const blocks = documents.flatMap((text) => [
+    ...codeBlocks(text, "ts").filter((code) => code.includes('from "inglenook"')),
+    ...scriptsOf(codeBlocks(text, "html")),
+  ]);
+  const components = documents.flatMap((text) => codeBlocks(text, "tsx"));
 
   beforeAll(() => {
     mkdirSync(folder, { recursive: true });
     const config = {
       extends: "../../tsconfig.json",
-      // Beyond `strict`, which an application need not share.
-      compilerOptions: { noUncheckedIndexedAccess: false, noPropertyAccessFromIndexSignature: false },
-      include: ["*.ts"],
+      compilerOptions: {
+        jsx: "react-jsx",
+        // Beyond `strict`, which an application need not share.
+        noUncheckedIndexedAccess: false,
+        noPropertyAccessFromIndexSignature: false,
+        noUnusedLocals: false,
+      },
+      include: ["*"],
     };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
     for (const [i, code] of blocks.entries()) writeFileSync(join(folder, `example-${i}.ts`), code);
+    for (const [i, code] of components.entries()) writeFileSync(join(folder, `component-${i}.tsx`), code);
   });
 
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it("are there", () => expect(blocks.length).toBeGreaterThanOrEqual(3));
+  it("are there", () => {
+    expect(blocks.length).toBeGreaterThanOrEqual(20);
+    expect(components).toHaveLength(1);
+  });
 
   it("are correct for the compiler", () => {
     const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
@@ -56,10 +85,10 @@ describe("examples", () => {
 
 /** The scripts of pages, importing the package by its name. */
 function scriptsOf(pages: string[]): string[] {
-  return pages.map((page) => {
-    const [, code = ""] = /<script type="module">(.*)<\/script>/s.exec(page) ?? [];
-    return code.replace('"./inglenook/index.js"', '"inglenook"');
-  });
+  const scripts = pages.map((page) => /<script type="module">(.*)<\/script>/s.exec(page)?.[1] ?? "");
+  return scripts
+    .map((code) => code.replace(/"[^"]*\/inglenook\/(?:web\/dist\/)?(?:index|cdn)\.js"/, '"inglenook"'))
+    .filter((code) => code.includes('from "inglenook"'));
 }
 
 /** Why a command cannot be run as it is written, if it cannot. */
@@ -77,7 +106,7 @@ function problemOf(command: string): string | undefined {
 }
 
 function npmProblem(first: string, second: string): string | undefined {
-  if (["pack", "install"].includes(first)) return undefined;
+  if (["pack", "install", "audit"].includes(first)) return undefined;
   const script = first === "run" ? second : first;
   return script in scripts ? undefined : `there is no script ${script}`;
 }
@@ -86,7 +115,7 @@ function cargoProblem(args: string[]): string | undefined {
   const test = args[args.indexOf("--test") + 1];
   if (args.includes("--test") && !CRATE.includes(`name = "${test}"`)) return `there is no test ${test}`;
   if (args[1] === "fuzz") return fuzzProblem(args);
-  return args[0] === "test" ? undefined : `cargo ${args[0]} is unknown`;
+  return ["test", "audit"].includes(args[0] ?? "") ? undefined : `cargo ${args[0]} is unknown`;
 }
 
 function fuzzProblem(args: string[]): string | undefined {
@@ -113,6 +142,15 @@ describe.each(DOCUMENTS)("%s", (path) => {
     expect(missing.filter((name) => !made.test(name))).toEqual([]);
   });
 
+  it("leads to headings that exist", () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)];
+    const missing = links.filter(([, file = "", anchor = ""]) => {
+      const target = file === "" ? text : readDocument(join(dirname(path), file));
+      return !anchors(target).includes(anchor);
+    });
+    expect(missing.map(([link]) => link)).toEqual([]);
+  });
+
   it("has tables with as many cells in every row", () => {
     const tables = text.matchAll(/^\|.*\|\n(?:\|.*\|\n)+/gm);
     for (const [table] of tables) {
@@ -123,15 +161,18 @@ describe.each(DOCUMENTS)("%s", (path) => {
 });
 
 describe("tables", () => {
-  it("list every error code", () => {
-    const codes = words(readDocument("web/src/error-code.ts"), /ErrorCode =([^;]+);/);
-    expect(firstColumn(README, "code")).toEqual(codes);
+  it("say what to do about every error code, and of no other", () => {
+    const codes = words(readDocument("web/src/error-code.ts"), "ErrorCode");
+    const [, table = ""] = readDocument("docs/errors.md").split("| what to do | codes |");
+    const [rows = ""] = table.split("\n\n");
+    const named = [...rows.matchAll(/`([a-z]+(?:-[a-z]+)*)`(?=, `|\s\|$)/gm)].map(([, code]) => code);
+    expect([...new Set(named)].sort()).toEqual([...codes].sort());
   });
 
   it("list every reason to fall back", () => {
-    const reasons = words(readDocument("web/src/worker/protocol.ts"), /FallbackReason =([^;]+);/);
+    const reasons = words(readDocument("web/src/worker/protocol.ts"), "FallbackReason");
     expect(reasons.length).toBeGreaterThan(5);
-    expect(firstColumn(README, "reason")).toEqual(reasons);
+    expect(firstColumn(readDocument("docs/devices.md"), "reason")).toEqual(reasons);
   });
 
   it("list every model, and no other", () => {
@@ -142,6 +183,13 @@ describe("tables", () => {
   });
 
   it("have the budgets that the build holds to", () => {
-    for (const { budget } of BUDGETS) expect(README).toContain(`| ${budget.toLocaleString("en-GB")} |`);
+    const performance = readDocument("docs/performance.md");
+    for (const { budget } of BUDGETS) expect(performance).toContain(`| ${budget.toLocaleString("en-GB")} |`);
   });
+});
+
+it("the index has every page", () => {
+  const index = readDocument("docs/README.md");
+  const missing = PAGES.filter((path) => !index.includes(`(${path.replace("docs/", "")})`));
+  expect(missing).toEqual(["docs/README.md"]);
 });

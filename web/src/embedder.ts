@@ -23,7 +23,7 @@ export interface EmbedderSource {
   model?: string | ModelManifest | undefined;
   /** The folder that holds `<model id>/<file path>`, relative to the document. Default: `"models/"`. */
   modelHost?: string | URL | undefined;
-  /** Default: `"auto"`. A device that is named is never exchanged for another. */
+  /** Where it is to run. A device that is named is never exchanged for another. Default: `"auto"`. */
   device?: DeviceChoice | undefined;
 }
 
@@ -37,23 +37,51 @@ export interface EmbedderOptions extends EmbedderSource {
   dtype?: EmbedderDtypeChoice | undefined;
   /** Receives the event target that reports the download and what follows it. */
   monitor?: ((monitor: CreateMonitor) => void) | undefined;
+  /** Ends the creation: `create` rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
 /** How one call of `embed` behaves. */
 export interface EmbedOptions {
+  /** Ends the call after the batch that is running: `embed` rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
   /** Called every 50 ms or so, and at the end; `done` never goes back. */
   onProgress?: ((progress: EmbedProgress) => void) | undefined;
 }
 
 /** Whether a model can be used, in the words of the W3C Prompt API. */
-export type Availability = "unavailable" | "downloadable" | "downloading" | "available";
+export type Availability =
+  /** This browser cannot run it. */
+  | "unavailable"
+  /** `create` would fetch it, or what is missing of it. */
+  | "downloadable"
+  /** This page is fetching it. */
+  | "downloading"
+  /** All of it is here. */
+  | "available";
 
 /** The models that this page is creating right now. */
 const creating = new Set<ModelManifest>();
 
-/** A model that turns texts into vectors: texts of similar meaning become vectors of similar direction. */
+/**
+ * A model that turns texts into vectors: texts of similar meaning become vectors of similar direction.
+ *
+ * It computes in a worker of its own. It is an event target that fires `devicechange`.
+ *
+ * @example
+ * ```ts
+ * import { Embedder, similarity } from "inglenook";
+ *
+ * const embedder = await Embedder.create();
+ * const [kettle, tea, train] = await embedder.embed([
+ *   "The kettle is on the hob.",
+ *   "Tea will be ready soon.",
+ *   "The train leaves at nine.",
+ * ]);
+ * console.log(similarity(kettle, tea) > similarity(kettle, train)); // true
+ * embedder.destroy();
+ * ```
+ */
 export class Embedder extends EventTarget {
   /** The model's name. */
   readonly model: string;
@@ -73,6 +101,7 @@ export class Embedder extends EventTarget {
    * What to expect of `create` with the same options: `available` when every file is already in the browser's
    * storage, `unavailable` when this browser cannot run the model on that device.
    *
+   * @param options - `modelHost` changes nothing
    * @throws {@link InglenookError} `unknown-model`, `invalid-input` for a device that there is not
    */
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
@@ -87,6 +116,7 @@ export class Embedder extends EventTarget {
   /**
    * Downloads the model, or takes it from the cache, verifies it, and loads it in a worker of its own.
    *
+   * @param options - which model, from where, on what; everything has a default
    * @throws {@link InglenookError} for whatever is wrong with the network, the files or the device; the
    *   signal's reason when aborted
    */
@@ -145,6 +175,8 @@ export class Embedder extends EventTarget {
    *
    * If the GPU fails in the middle, an embedder with `device: "auto"` does the whole call again on the CPU.
    *
+   * @param texts - any number of them, of any length; what is behind `maxTokens` is cut off
+   * @param options - a signal to stop by, and a function that is told how far it is
    * @returns `texts.length` vectors, each `[dimensions]` f32
    * @throws {@link InglenookError} `invalid-input`, `destroyed`, `out-of-memory`, or `gpu-*` if the GPU was
    *   demanded; the signal's reason when aborted

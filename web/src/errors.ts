@@ -11,14 +11,34 @@ export interface ErrorRecord {
  * Every failure of this package, except aborts (which reject with the signal's own reason).
  *
  * Branch on `code`, never on `message`.
+ *
+ * @example
+ * ```ts
+ * import { Embedder, InglenookError } from "inglenook";
+ *
+ * try {
+ *   await Embedder.create({ model: "no-such-model" });
+ * } catch (error) {
+ *   if (!(error instanceof InglenookError)) throw error;
+ *   console.log(error.code, error.detail); // unknown-model no-such-model
+ * }
+ * ```
  */
 export class InglenookError extends Error {
+  /** Always the same. */
   override readonly name = "InglenookError";
   /** What went wrong; stable between releases. */
   readonly code: ErrorCode;
   /** What it is about: a file, a tensor, an address. */
   readonly detail: string | undefined;
 
+  /**
+   * For code that fails in the same way.
+   *
+   * @param code - what went wrong
+   * @param message - one sentence for a person
+   * @param options - what it is about, and what it comes of
+   */
   constructor(
     code: ErrorCode,
     message: string,

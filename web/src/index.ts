@@ -1,4 +1,11 @@
-/** Private AI inference inside the browser. Nothing that is given to this package leaves the device. */
+/**
+ * Private AI inference inside the browser. Nothing that is given to this package leaves the device.
+ *
+ * Units are bytes, tokens and milliseconds; vectors and their numbers are f32. What fails rejects with an
+ * {@link InglenookError}, whose codes are listed under {@link ErrorCode}; what is aborted, with the signal's reason.
+ *
+ * @packageDocumentation
+ */
 export {
   type Availability,
   Embedder,

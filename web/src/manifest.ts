@@ -17,6 +17,7 @@ export interface ModelFile {
 export interface ModelManifest {
   /** The model's name, and its folder on the host. */
   id: string;
+  /** At least one. */
   files: readonly ModelFile[];
   /** Of embedding models: tokens of a text that are read; less than the files allow, where trained on less. */
   maxTokens?: number | undefined;

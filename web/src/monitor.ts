@@ -8,6 +8,7 @@ export class LoadProgressEvent extends Event {
   readonly loaded: number;
   /** Always 1, as in the W3C Prompt API. */
   readonly total = 1;
+  /** Always true, likewise. */
   readonly lengthComputable = true;
 
   constructor(type: string, loaded: number) {
@@ -48,10 +49,26 @@ export interface StorageErrorEvent extends Event {
  * Prompt API, and then `prepareprogress`, while the weights are laid out for the device and, on a GPU, its numbers are
  * tested and its kernels compiled, which may take seconds. Both go from 0 to 1 and never back. What is counted of the
  * second are steps that do not take the same time. If the model cannot be kept, it fires `storageerror` once.
+ *
+ * @example
+ * ```ts
+ * import { type CreateMonitor, Embedder } from "inglenook";
+ *
+ * function monitor(target: CreateMonitor) {
+ *   target.ondownloadprogress = ({ bytesLoaded, bytesTotal }) => console.log(`${bytesLoaded} of ${bytesTotal} bytes`);
+ *   target.onprepareprogress = ({ loaded }) => console.log(`prepared ${Math.round(loaded * 100)} %`);
+ *   target.onstorageerror = ({ error }) => console.log(error.code, error.message);
+ * }
+ * const embedder = await Embedder.create({ monitor });
+ * embedder.destroy();
+ * ```
  */
 export interface CreateMonitor extends EventTarget {
+  /** Called, as are listeners, while the model's files come. */
   ondownloadprogress: ((event: DownloadProgressEvent) => void) | null;
+  /** The same, after that, while the model is made ready. */
   onprepareprogress: ((event: LoadProgressEvent) => void) | null;
+  /** The same, once, if the browser does not keep the model. */
   onstorageerror: ((event: StorageErrorEvent) => void) | null;
   addEventListener(
     type: "downloadprogress",

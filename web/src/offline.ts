@@ -9,6 +9,7 @@ export interface OfflineUpdate {
   apply(): Promise<boolean>;
 }
 
+/** What `offline.register` takes beside the address. */
 export interface OfflineOptions {
   /** A new version is here, complete, and waits: until `apply`, or until no page of the site is open any more. */
   onupdate?: ((update: OfflineUpdate) => void) | undefined;
@@ -25,7 +26,21 @@ export interface OfflineSite {
 
 const site = () => import("./offline-site.js");
 
-/** Keeps a site in the browser by the service worker that `inglenook offline` writes, so that it works without a network. */
+/**
+ * Keeps a site in the browser by the service worker that `inglenook offline` writes, so that it works without a network.
+ *
+ * @example
+ * ```ts
+ * import { offline } from "inglenook";
+ *
+ * const site = await offline.register("sw.js", {
+ *   onupdate: async (update) => {
+ *     if (!(await update.apply())) console.log("Close the other tabs first.");
+ *   },
+ * });
+ * console.log(await site.isReady()); // true when the next visit needs no network
+ * ```
+ */
 export const offline = {
   /**
    * Starts the service worker at `url`, relative to the page; resolves when the page is under its control. A model that is

@@ -7,6 +7,18 @@ import { InglenookError } from "./errors.js";
  * @param b - `[n]` f32, as long as `a`
  * @returns a number in −1..1; 0 where either vector is all zeros
  * @throws {@link InglenookError} `invalid-input` when the lengths differ
+ *
+ * @example
+ * ```ts
+ * import { Embedder, similarity } from "inglenook";
+ *
+ * const titles = ["Kettle boils dry", "A kettle has boiled dry", "Train leaves at nine"];
+ * const embedder = await Embedder.create();
+ * const vectors = await embedder.embed(titles);
+ * const isRepeated = (i: number) => vectors.slice(0, i).some((other) => similarity(vectors[i], other) > 0.8);
+ * console.log(titles.filter((_, i) => !isRepeated(i)).join()); // without the second
+ * embedder.destroy();
+ * ```
  */
 export function similarity(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) {

@@ -38,6 +38,18 @@ const store = () => import("./model-store.js");
  *
  * Everything rejects with {@link InglenookError} `storage-denied` where the browser lets this page store nothing, as
  * some do in private windows.
+ *
+ * @example
+ * ```ts
+ * import { Embedder, models } from "inglenook";
+ *
+ * const embedder = await Embedder.create();
+ * for (const { model, bytes, complete } of await models.list()) console.log(model, bytes, complete);
+ * const { usage, quota, persisted } = await models.estimate();
+ * console.log(`${usage} of ${quota} bytes, ${persisted ? "kept for good" : "as long as there is room"}`);
+ * console.log(await models.remove(embedder.model)); // true
+ * embedder.destroy();
+ * ```
  */
 export const models = {
   /** All of them, also those of which only a part has come. */

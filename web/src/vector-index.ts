@@ -9,6 +9,7 @@ export type { SearchHit };
 export interface VectorIndexOptions {
   /** Numbers in every vector, ≥ 1; `embedder.dimensions` for its vectors. */
   dimensions: number;
+  /** Ends the creation: `create` rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
@@ -16,6 +17,17 @@ export interface VectorIndexOptions {
  * Exact nearest neighbours by dot product, which is cosine similarity for the unit vectors of an `Embedder`.
  *
  * The vectors live in a worker of their own. Indices are positions in the order of `add`, from 0.
+ *
+ * @example
+ * ```ts
+ * import { VectorIndex } from "inglenook";
+ *
+ * const index = await VectorIndex.create({ dimensions: 2 });
+ * await index.add([new Float32Array([1, 0]), new Float32Array([0, 1])]);
+ * const [best] = await index.search(new Float32Array([0.6, 0.8]), { k: 1 });
+ * console.log(best.index, index.size); // 1 2
+ * index.destroy();
+ * ```
  */
 export class VectorIndex {
   /** Numbers in every vector. */
@@ -31,6 +43,7 @@ export class VectorIndex {
   /**
    * Starts a worker with an empty index.
    *
+   * @param options - how many dimensions, and a signal to stop by
    * @throws {@link InglenookError} `invalid-input` for impossible dimensions, `worker` when none can be started
    */
   static async create({ dimensions, signal }: VectorIndexOptions): Promise<VectorIndex> {
@@ -56,6 +69,7 @@ export class VectorIndex {
    * Appends vectors, which are copied.
    *
    * @param vectors - each `[dimensions]` f32
+   * @throws {@link InglenookError} `invalid-input` for other shapes, `destroyed`, `out-of-memory`
    */
   async add(vectors: readonly Float32Array[]): Promise<void> {
     const flat = new Float32Array(vectors.length * this.dimensions);
@@ -70,7 +84,8 @@ export class VectorIndex {
    * The best matches, best first; fewer than `k` when the index holds fewer.
    *
    * @param query - `[dimensions]` f32
-   * @param options - `k`, ≥ 1, how many
+   * @param options - `k`, ≥ 1, how many; default 10
+   * @throws {@link InglenookError} `invalid-input` for another shape or `k`, `destroyed`
    */
   async search(query: Float32Array, { k = 10 }: { k?: number } = {}): Promise<SearchHit[]> {
     requirePositive("k", k);

@@ -9,15 +9,23 @@ import type { ErrorRecord } from "../errors.js";
 import type { ModelManifest } from "../manifest.js";
 
 /** Where a model runs. */
-export type DeviceKind = "cpu" | "webgpu";
+export type DeviceKind =
+  /** In WebAssembly, on as many threads as the page may have. */
+  | "cpu"
+  /** On the GPU. */
+  | "webgpu";
 
 /** Where the application wants it to run; `auto` is the GPU if it can be used, else the CPU. */
 export type DeviceChoice = "auto" | DeviceKind;
 
 /** What an embedding model computes in. */
-export type EmbedderDtype = "f32" | "q8";
+export type EmbedderDtype =
+  /** 32-bit floats, nearest to the reference. */
+  | "f32"
+  /** Eight bits: faster on the CPU, with a cosine of at least 0.997 to f32. */
+  | "q8";
 
-/** What the application wants it to compute in; `auto` is f32, which is nearest to the reference. */
+/** What the application wants it to compute in; `auto` is f32. */
 export type EmbedderDtypeChoice = "auto" | EmbedderDtype;
 
 /** Why the GPU is not used although it was allowed. */
@@ -37,6 +45,7 @@ export type FallbackReason =
 
 /** The device that was not used, explained. */
 export interface Fallback {
+  /** Why, as a word that never changes meaning. */
   readonly reason: FallbackReason;
   /** One sentence for a person. */
   readonly message: string;
@@ -80,7 +89,9 @@ export interface ByteProgress {
 
 /** Texts embedded. */
 export interface EmbedProgress {
+  /** How many are done. */
   done: number;
+  /** How many there are. */
   total: number;
 }
 
@@ -138,11 +149,13 @@ export interface ChatTimes {
 
 /** What was done for an answer. */
 export interface ChatFinish extends ChatTimes {
+  /** Why it ended: by itself, at a stop text, at `maxTokens`, with the context full; or nothing was answered. */
   reason: "end" | "stop" | "max-tokens" | "context-full" | "appended";
   /** Tokens of the conversation without the answer. */
   promptTokens: number;
   /** Those of them that the session had read before. */
   reusedTokens: number;
+  /** Tokens of the answer. */
   generatedTokens: number;
 }
 
