@@ -133,7 +133,7 @@ async function bundleDelivery() {
   writeScripts(outputFiles);
 }
 
-/** The body of `sw.js`, to which `inglenook offline` adds the site's files. Firefox knows no modules there. */
+/** The body of `sw.js`, to which `inglenook offline` adds the site's files: a classic script, which every browser takes. */
 async function bundleServiceWorker() {
   const { outputFiles } = await build({
     ...SHARED,
