@@ -21,13 +21,14 @@ const BINDINGS = "default, ChatModel, Device, ModelFiles, TextEmbedder, VectorIn
 const MORE_BINDINGS = { cpu_threads: ", failPool, joinPool, poolMemory, poolModule" };
 
 /**
- * What the package starts with, and what is loaded later: workers, what only language models need, and what manages the
- * store.
+ * What the package starts with, and what is loaded later: workers, what only language models need, what manages the
+ * store, and what keeps a site.
  */
 const ENTRIES = [
   ["index", "index.ts"],
   ["language-model", "language-model/create.ts"],
   ["model-store", "model-store.ts"],
+  ["offline-site", "offline-site.ts"],
   ["worker", "worker/worker.ts"],
   ["chat-worker", "worker/chat-worker.ts"],
   ["thread", "worker/thread.ts"],
@@ -52,6 +53,7 @@ export async function buildPackage(profile = "release") {
   await Promise.all([
     bundleSources(),
     bundleDelivery(),
+    bundleServiceWorker(),
     ...ELSEWHERE.map(bundleElsewhere),
     ...Object.keys(BUILDS).map(bundleGlue),
     bundleCommand(),
@@ -127,6 +129,18 @@ async function bundleDelivery() {
     entryPoints: [join(ROOT, "web/src/worker/deliver.ts")],
     ...SPLIT,
     splitting: false,
+  });
+  writeScripts(outputFiles);
+}
+
+/** The body of `sw.js`, to which `inglenook offline` adds the site's files: a classic script, which every browser takes. */
+async function bundleServiceWorker() {
+  const { outputFiles } = await build({
+    ...SHARED,
+    format: "iife",
+    entryPoints: { "offline-worker": join(ROOT, "web/src/service-worker/main.ts") },
+    outdir: DIST,
+    write: false,
   });
   writeScripts(outputFiles);
 }

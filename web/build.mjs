@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { BUILDS, buildWasm } from "./build-wasm.mjs";
 import { setup } from "./setup.mjs";
-import { command, ROOT, say, stage } from "./stage.mjs";
+import { command, ROOT, run, say, stage } from "./stage.mjs";
 
 /** @param {{ fast?: boolean }} [options] */
 export async function buildAll({ fast = process.env.INGLENOOK_PROFILE === "fast" } = {}) {
@@ -31,7 +31,7 @@ export async function buildAll({ fast = process.env.INGLENOOK_PROFILE === "fast"
 async function buildSite() {
   const { build } = await import("vite");
   await build({ root: join(ROOT, "web/demo"), logLevel: "warn" });
-  say("dist/");
+  await run(process.execPath, [join(ROOT, "web/dist/cli.js"), "offline", "dist"]);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -53,7 +53,8 @@ const TYPES = {
  * @property {string | null} [policy]  The content security policy; `null` to send none.
  * @property {number} [port]  Any free port is taken when this one is not free; default 0, any.
  * @property {string} [host]
- * @property {Record<string, string>} [headers]  Added to every answer; replaces those of the same name.
+ * @property {Record<string, string | null>} [headers]  Added to every answer; replaces those of the same name, or with `null`
+ *   takes them away.
  * @property {(request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse) => boolean} [intercept]
  *   Sees every request first; `true` when it has taken care of it.
  */
@@ -73,9 +74,10 @@ export async function serve({
   intercept,
 }) {
   const folders = Object.entries({ ...mounts, "/": root });
-  const all = { ...HEADERS, ...(policy !== null && { "Content-Security-Policy": policy }), ...headers };
+  const wanted = { ...HEADERS, "Content-Security-Policy": policy, ...headers };
+  const all = Object.entries(wanted).filter(([, value]) => value !== null);
   const server = createServer((request, response) => {
-    for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
+    for (const [name, value] of all) response.setHeader(name, value);
     if (intercept?.(request, response)) return;
     answer(request, response, folders).catch(() => end(response, 500));
   });

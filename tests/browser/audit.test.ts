@@ -40,6 +40,9 @@ const ALLOWED = new Map([
   ["range", /^bytes=\d+-\d*$/],
   ["if-range", /^"[\w-]+"$/],
   ["if-none-match", /^"[\w-]+"$/],
+  // Chromium looks for another service worker in the name of the one that is there.
+  ["referer", /^http:\/\/127\.0\.0\.1:\d+\/sw\.js$/],
+  ["service-worker", /^script$/],
 ]);
 
 /** Whom Chromium itself asks, for updates and while forms are filled in, whatever page is open. */
@@ -68,7 +71,12 @@ describe.skipIf(!hasChromium)("an audit of all traffic", () => {
   });
 
   const open = (at: TestServer) =>
-    chromium.open(at, "", (context) => context.on("request", (request) => asked.push(request.url())));
+    chromium.open(
+      at,
+      "",
+      (context) => context.on("request", (request) => asked.push(request.url())),
+      "allow",
+    );
 
   const ours = () => proxy.passed.filter(({ url }) => !CHROMIUMS_OWN.test(url.host));
   const pathsAt = ({ url: address }: TestServer) =>
@@ -149,6 +157,7 @@ describe.skipIf(!hasChromium)("an audit of all traffic", () => {
     const root = join(ROOT, "dist");
     const own = (path: string) => existsSync(join(root, path)) || path === MINI_LM;
     expect(pathsAt(site).filter((path) => !own(path))).toEqual([]);
+    expect(pathsAt(site)).toContain("/sw.js");
   });
 
   it("would have noticed", async () => {
@@ -183,7 +192,7 @@ async function everything({
   models: Record<"folder" | "file" | "chat", ModelManifest>;
   secret: string;
 }) {
-  const { Embedder, LanguageModel, VectorIndex, models: store } = inglenook;
+  const { Embedder, LanguageModel, VectorIndex, models: store, offline } = inglenook;
   await Embedder.availability({ model: models.file });
   const embedded = [];
   let found: number | undefined;
@@ -217,5 +226,6 @@ async function everything({
   for (const { model } of await store.list()) await store.remove(model);
   await store.persist();
   await store.estimate();
+  await offline.unregister();
   return { embedded, found, answers, kept: (await store.list()).length };
 }

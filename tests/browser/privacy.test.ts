@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { BrowserContext } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CONTENT_SECURITY_POLICY } from "../../web/serve.mjs";
 import type { Embedder, LanguageModel, VectorIndex } from "../../web/src/index.js";
@@ -45,14 +46,14 @@ describe.skipIf(!hasChromium)("privacy", () => {
     await chromium?.close();
   });
 
-  async function open(root?: string) {
+  async function open(root?: string, serviceWorkers: "allow" | "block" = "block") {
     server = await TestServer.start({ root });
     told = [];
-    opened = await chromium.open(server, "", (context) =>
+    const listen = (context: BrowserContext) =>
       context.on("request", (request) =>
         told.push({ url: request.url(), method: request.method(), body: request.postData() !== null }),
-      ),
-    );
+      );
+    opened = await chromium.open(server, "", listen, serviceWorkers);
     return opened.page;
   }
 
@@ -159,6 +160,23 @@ describe.skipIf(!hasChromium)("privacy", () => {
     expect(told.length).toBe(toldBefore);
     expect(await page.textContent("#requests")).toBe("0");
     expect(await page.textContent("#fetched")).toMatch(/25/);
+    expectOnlyFiles();
+  });
+
+  it("the site's service worker asks for the site's files, and at a second visit for nothing but itself", async () => {
+    const page = await open(join(ROOT, "dist"), "allow");
+    const search = async () => {
+      await page.click('#welcome [data-action="use-samples"]');
+      await page.fill("#query", SECRET);
+      await page.waitForSelector('body[data-search="found"]', { timeout: 60_000 });
+    };
+    await search();
+    await page.waitForSelector('body[data-offline="ready"]');
+    const asked = server.requests.length;
+    await page.reload();
+    await search();
+    await page.waitForSelector('body[data-offline="ready"]');
+    expect(server.paths.slice(asked).filter((path) => path !== "/sw.js")).toEqual([]);
     expectOnlyFiles();
   });
 

@@ -1,6 +1,8 @@
 import { availableParallelism } from "node:os";
+import { transform } from "esbuild";
 import { describe, expect, it } from "vitest";
 import { codeBlocks, readDocument } from "../unit/markdown.js";
+import { BuiltSite, PLAIN } from "./harness/built-site.js";
 import { hasChromium } from "./harness/chromium.js";
 import { runModule } from "./harness/documented.js";
 import "./harness/page.js";
@@ -10,11 +12,9 @@ import { useChromium } from "./harness/use-chromium.js";
 const README = readDocument("README.md");
 const EXAMPLES = codeBlocks(README, "ts").filter((code) => code.includes('from "inglenook"'));
 const [PAGE = ""] = codeBlocks(README, "html");
-const [ISOLATING_WORKER = "", ISOLATING_PAGE = ""] = codeBlocks(readDocument("docs/threads.md"), "js");
-const NOT_ISOLATED = {
-  "Cross-Origin-Opener-Policy": "unsafe-none",
-  "Cross-Origin-Embedder-Policy": "unsafe-none",
-};
+const [[OFFLINE = ""], [RELOADING = ""]] = ["ts", "js"].map((language) =>
+  codeBlocks(readDocument("docs/offline.md"), language),
+) as [string[], string[]];
 
 describe.skipIf(!hasChromium)("the README's examples", () => {
   const site = useChromium();
@@ -44,33 +44,39 @@ describe.skipIf(!hasChromium)("the README's examples", () => {
     expect(site.opened.errors).toEqual([]);
   });
 
-  it("the service worker isolates a page whose host sends no headers", async () => {
-    const server = await TestServer.start({ headers: NOT_ISOLATED });
-    for (const [path, code] of [
-      ["/isolate.js", ISOLATING_WORKER],
-      ["/isolating.js", ISOLATING_PAGE],
+  it("the service worker keeps a site, and isolates it where its host sends no headers", async () => {
+    const built = new BuiltSite();
+    const server = await TestServer.start({ root: built.root, headers: PLAIN });
+    for (const [name, source] of [
+      ["offline.js", OFFLINE.replace('"inglenook"', '"./inglenook/index.js"')],
+      ["reload.js", RELOADING],
     ] as const) {
-      server.answer(path, (response) =>
+      const { code } = await transform(source, { loader: "ts", target: "es2022" });
+      server.answer(`/site/${name}`, (response) =>
         response.writeHead(200, { "Content-Type": "text/javascript" }).end(code),
       );
     }
-    const { context, page } = await site.chromium.open(server, "", undefined, "allow");
+    const { context, page } = await site.chromium.open(server, built.path, undefined, "allow");
     try {
+      const said = page.waitForEvent("console");
+      await page.evaluate(`import("/site/offline.js").then(() => undefined)`);
+      expect((await said).text()).toBe("false");
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
       const loaded = page.waitForEvent("load");
-      await page.evaluate(`void import("/isolating.js")`);
+      await page.evaluate(`void import("/site/reload.js")`);
       await loaded;
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
-      const device = await page.evaluate(async () => {
-        const embedder = await inglenook.Embedder.create({ device: "cpu" });
+      await page.waitForSelector("body[data-ready]", { state: "attached" });
+      await page.evaluate(async (model) => {
+        const embedder = await inglenook.Embedder.create({ device: "cpu", model });
         await embedder.embed(["a text"]);
-        return embedder.device;
-      });
-      expect(device).toBe("cpu");
-      if (availableParallelism() > 1) expect(server.paths).toContain("/dist/inglenook_cpu_threads.wasm");
+      }, built.model);
+      const threads = "/site/inglenook/inglenook_cpu_threads.wasm";
+      if (availableParallelism() > 1) expect(server.paths).toContain(threads);
     } finally {
       await context.close();
       await server.stop();
+      built.remove();
     }
   });
 

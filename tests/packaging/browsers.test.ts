@@ -1,10 +1,12 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import type * as Vite from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CONTENT_SECURITY_POLICY } from "../../web/serve.mjs";
+import type { OfflineSite } from "../../web/src/index.js";
 import { Chromium, hasChromium } from "../browser/harness/chromium.js";
+import { hostModel, tinyGguf } from "../browser/harness/models.js";
 import { TestServer } from "../browser/harness/server.js";
-import { expectRightAnswers } from "./harness/answers.js";
+import { expectRightAnswers, expectVectors } from "./harness/answers.js";
 import { App } from "./harness/app.js";
 import { policyFor } from "./harness/policy.js";
 
@@ -70,6 +72,34 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
     app = await App.install("vite");
     await app.run("npm", "run", "build");
     await expectRightAnswers(chromium, await serveBuilt("dist"));
+  });
+
+  it.each(["webpack", "vite"])("works without a network in an app built by %s", async (name) => {
+    app = await App.install(name);
+    await app.run("npm", "run", "build");
+    if (name === "webpack") {
+      for (const part of ["index.html", "build"]) {
+        cpSync(app.path(part), app.path("dist", part), { recursive: true });
+      }
+    }
+    await app.run("npx", "inglenook", "offline", "dist");
+    const { url } = await serveBuilt("dist");
+    const model = hostModel(server as TestServer, tinyGguf());
+    const { page, context, errors } = await chromium.open(server as TestServer, "", undefined, "allow");
+    await page.evaluate(async () => {
+      Object.assign(globalThis, { site: await inglenook.offline.register() });
+    });
+    await expectVectors(page, model, `${url}models/`);
+    const isReady = await page.evaluate(() =>
+      (globalThis as unknown as { site: OfflineSite }).site.isReady(),
+    );
+    expect(isReady).toBe(true);
+    await server?.stop();
+    await page.reload();
+    await page.waitForSelector("body[data-ready]", { state: "attached" });
+    await expectVectors(page, model, `${url}models/`);
+    expect(errors).toEqual([]);
+    await context.close();
   });
 
   it("works in Vite's development server", async () => {

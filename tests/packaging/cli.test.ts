@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { manifestOf, tinyGguf } from "../browser/harness/models.js";
@@ -80,6 +82,9 @@ describe("inglenook pull and verify", () => {
     [2, "Unknown option '--into'", ["pull", "own.json", "--into", "x"]],
     [2, "There is no command fetch", ["fetch"]],
     [2, "into which folder?", ["copy"]],
+    [2, "which folder?", ["offline"]],
+    [1, "nowhere is no folder", ["offline", "nowhere"]],
+    [1, "has no files", ["offline", "public"]],
     [2, "x is no port", ["serve", "--port", "x"]],
     [1, "nowhere is no folder", ["serve", "nowhere"]],
     [2, "usage: inglenook <command>", []],
@@ -91,11 +96,80 @@ describe("inglenook pull and verify", () => {
 
   it("explain themselves", async () => {
     expect((await app.outcome("npx", "inglenook", "--help")).stdout).toMatch(
-      /pull[\s\S]*verify[\s\S]*serve[\s\S]*copy/,
+      /pull[\s\S]*verify[\s\S]*serve[\s\S]*copy[\s\S]*offline/,
     );
     const { code, stdout } = await inglenook("pull", "--help");
     expect(code).toBe(0);
     expect(stdout).toContain("usage: inglenook pull <model | manifest.json>… [--to DIR]");
+  });
+});
+
+describe("inglenook offline", () => {
+  const put = (path: string, content: string | Uint8Array) => {
+    mkdirSync(dirname(app.path("built", path)), { recursive: true });
+    writeFileSync(app.path("built", path), content);
+  };
+  const inPackage = (name: string) => readFileSync(app.path("node_modules/inglenook/web/dist", name));
+  const list = (): string[][] => {
+    const [, text = ""] =
+      /^const INGLENOOK_FILES = (.*?);\n/s.exec(readFileSync(app.path("built/sw.js"), "utf8")) ?? [];
+    return JSON.parse(text.replace(/,\n\]$/, "]"));
+  };
+
+  afterEach(() => rmSync(app.path("built"), { recursive: true }));
+
+  it("lists what a site's pages may ask for, by its hash, and nothing else", async () => {
+    put("index.html", "a page");
+    put("deep/er/ü b.js", "a script");
+    put("_next/_chunk.js", "a script of Next.js");
+    put("assets/large.js", new Uint8Array(2 ** 20 + 1));
+    put("large.bin", new Uint8Array(2 ** 20 + 1));
+    put("assets/renamed-1234.wasm", inPackage("inglenook_cpu_threads.wasm"));
+    put("assets/worker-1234.js", inPackage("worker.js"));
+    const others = [
+      "404.html",
+      ".nojekyll",
+      ".well-known/a.txt",
+      "_headers",
+      "a.js.map",
+      "a.d.ts",
+      "provenance.json",
+    ];
+    for (const path of [...others, "a.gguf", "models/own/config.json", "sw.js"]) put(path, "x");
+    for (const name of ["cli.js", "node.js", "cdn.js", "foreign.js", "offline-worker.js"])
+      put(name, inPackage(name));
+    const { code, stdout } = await inglenook("offline", "built");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^built\/sw\.js: keeps 5 files \(1\.1 MB\), and when a page has used them 2 files \(\d+\.\d MB\)\n$/,
+    );
+    expect(list().map(([path, , part]) => [path, part])).toEqual([
+      ["_next/_chunk.js", undefined],
+      ["assets/large.js", undefined],
+      ["assets/renamed-1234.wasm", "inglenook_cpu_threads.wasm"],
+      ["assets/worker-1234.js", undefined],
+      ["deep/er/ü b.js", undefined],
+      ["index.html", undefined],
+      ["large.bin", "large.bin"],
+    ]);
+    for (const [path = "", sha256] of list()) {
+      const content = readFileSync(app.path("built", path));
+      expect(createHash("sha256").update(content).digest("hex")).toBe(sha256);
+    }
+  });
+
+  it("writes the same for the same site, and something else for another", async () => {
+    const script = async (...options: string[]) => {
+      await inglenook("offline", "built", ...options);
+      return readFileSync(app.path("built/sw.js"), "utf8");
+    };
+    put("index.html", "a page");
+    const first = await script();
+    expect(await script()).toBe(first);
+    put("index.html", "another page");
+    expect(await script()).not.toBe(first);
+    await script("--remove");
+    expect(list()).toEqual([]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { ParseArgsConfig } from "node:util";
 
 /** The values of a command's options, as `parseArgs` gives them. */
@@ -23,3 +24,6 @@ export class CommandError extends Error {}
 
 /** Where an app has its models unless it says otherwise. */
 export const MODELS = "public/models";
+
+/** The built package, in which the built command lies. */
+export const PACKAGE = fileURLToPath(new URL(".", import.meta.url));

@@ -1,10 +1,6 @@
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type Command, UsageError } from "./command.js";
-
-/** The built package, in which the built command lies. */
-const PACKAGE = fileURLToPath(new URL(".", import.meta.url));
+import { type Command, PACKAGE, UsageError } from "./command.js";
 
 /** What workers consist of: what a bundle asks for beside itself. */
 const BESIDE = /^(worker|chat-worker|thread|deliver|shared-\w+|inglenook_\w+)\.(js|js\.map|wasm)$/;

@@ -5,11 +5,12 @@ import { FetchError } from "../../models/fetch/manifest.mjs";
 import { StageError } from "../stage.mjs";
 import { type Command, CommandError, UsageError, type Values } from "./command.js";
 import { copy } from "./copy.js";
+import { offline } from "./offline.js";
 import { pull } from "./pull.js";
 import { serve } from "./serve.js";
 import { verify } from "./verify.js";
 
-const COMMANDS: Readonly<Record<string, Command>> = { pull, verify, serve, copy };
+const COMMANDS: Readonly<Record<string, Command>> = { pull, verify, serve, copy, offline };
 
 /** Does what the arguments say; returns the exit code: 0, 1 when it failed, 2 when they mean nothing. */
 async function main([name = "", ...args]: readonly string[]): Promise<number> {

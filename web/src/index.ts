@@ -39,6 +39,7 @@ export type {
   LoadProgressEvent,
   StorageErrorEvent,
 } from "./monitor.js";
+export { type OfflineOptions, type OfflineSite, type OfflineUpdate, offline } from "./offline.js";
 export { similarity } from "./similarity.js";
 export { type ModelName, models, type StoredModel, type StoreEstimate } from "./stored-models.js";
 export { type SearchHit, VectorIndex, type VectorIndexOptions } from "./vector-index.js";

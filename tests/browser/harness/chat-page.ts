@@ -57,11 +57,16 @@ export class ChatPage {
   ) {}
 
   /** Opens the page in a profile of its own. */
-  static async open(site: Site, path = "chat.html"): Promise<ChatPage> {
-    const { page, context, errors } = await site.chromium.open(site.server, path, async (context) => {
+  static async open(
+    { chromium, server }: Pick<Site, "chromium" | "server">,
+    path = "chat.html",
+    serviceWorkers: "allow" | "block" = "block",
+  ): Promise<ChatPage> {
+    const prepare = async (context: BrowserContext) => {
       await context.addInitScript(watchWorkers);
       await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-    });
+    };
+    const { page, context, errors } = await chromium.open(server, path, prepare, serviceWorkers);
     return new ChatPage(page, context, errors);
   }
 

@@ -8,12 +8,18 @@ const path = findBrowser("firefox");
 export const firefox: EngineKind = {
   name: "Firefox",
   missing: path ? undefined : "Firefox was not found",
-  async open(url) {
-    const browser = await puppeteer.launch({ browser: "firefox", executablePath: path, headless: true });
+  keepsProfile: true,
+  async open(url, profile) {
+    const options = { executablePath: path, headless: true, ...(profile && { userDataDir: profile }) };
+    const browser = await puppeteer.launch({ browser: "firefox", ...options });
     const page = await browser.newPage();
-    await page.goto(url);
-    await page.waitForSelector("body[data-ready], body[data-model]");
+    const visit = async (url: string) => {
+      await page.goto(url);
+      await page.waitForSelector("body[data-ready], body[data-model]");
+    };
+    await visit(url);
     return {
+      visit,
       run: (script, input) => page.evaluate(script as never, input) as never,
       close: () => browser.close(),
     };

@@ -38,7 +38,7 @@ export class TestServer {
 
   /**
    * `root` is what lies at `/`: the test page unless given. `policy` is the project's own unless given. `headers` are
-   * added, or replace those of the same name.
+   * added, or replace those of the same name; `null` takes one away.
    */
   static async start({
     root = join(ROOT, "tests/browser/page"),
@@ -47,7 +47,7 @@ export class TestServer {
   }: {
     root?: string | undefined;
     policy?: string;
-    headers?: Record<string, string>;
+    headers?: Record<string, string | null>;
   } = {}): Promise<TestServer> {
     const server = new TestServer();
     server.#server = await serve({

@@ -14,20 +14,23 @@ export interface Site {
  *
  * @param options.gpu  with the software adapter
  * @param options.root  what the server serves; the tests' own page otherwise
+ * @param options.serviceWorkers  blocked otherwise
  * @param options.fresh  with a page, and a storage, of its own for every test
  */
 export function useChromium({
   gpu = false,
   fresh = false,
   root,
+  serviceWorkers,
 }: {
   gpu?: boolean;
   fresh?: boolean;
   root?: string;
+  serviceWorkers?: "allow" | "block";
 } = {}): Site {
   const site = {} as Site;
   const open = async () => {
-    site.opened = await site.chromium.open(site.server);
+    site.opened = await site.chromium.open(site.server, "", undefined, serviceWorkers);
   };
 
   beforeAll(async () => {

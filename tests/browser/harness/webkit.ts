@@ -26,6 +26,8 @@ export const webkit: EngineKind = {
   name: "WebKit",
   missing:
     driver && browser && display ? undefined : "WebKitWebDriver, MiniBrowser or xvfb-run was not found",
+  // It is a private window.
+  keepsProfile: false,
   async open(url) {
     const port = await freePort();
     // In a process group of its own: ending that ends the display, the driver and the browser.
@@ -36,10 +38,14 @@ export const webkit: EngineKind = {
     const stop = () => void (child.pid && process.kill(-child.pid, "SIGTERM"));
     try {
       const session = await WebDriverSession.start(`http://127.0.0.1:${port}`, child);
-      await session.command("url", { url });
       await session.command("timeouts", { script: 120_000 });
-      await session.run(whenReady, null);
+      const visit = async (url: string) => {
+        await session.command("url", { url });
+        await session.run(whenReady, null);
+      };
+      await visit(url);
       return {
+        visit,
         run: (script, input) => session.run(script, input),
         close: () => session.end().finally(stop),
       };

@@ -9,11 +9,13 @@ import { FilesView } from "./view/files-view";
 import { formatCount } from "./view/format";
 import { IntakeView } from "./view/intake-view";
 import { ModelView } from "./view/model-view";
+import { OfflineView, type Restart } from "./view/offline-view";
 import { ProgressView } from "./view/progress-view";
 import { SearchView } from "./view/search-view";
 import { deviceFromAddress } from "./work/device-from-address";
 import { Indexer } from "./work/indexer";
 import { type CreateOptions, Model } from "./work/model";
+import { OfflinePage } from "./work/offline-page";
 import { PassageIndex } from "./work/passage-index";
 import { Search } from "./work/search";
 import { Turns } from "./work/turns";
@@ -24,13 +26,15 @@ const REFRESH_MS = 600;
 const library = new Library();
 const turns = new Turns();
 const index = new PassageIndex(() => library.docs);
-const model = new Model(deviceFromAddress(), {
+const page = new OfflinePage();
+const source = {
   name: "all-MiniLM-L6-v2",
   fromDisk: false,
   cost: "25 MB",
   availability: () => Embedder.availability(),
   create: createEmbedder,
-});
+};
+const model = new Model(deviceFromAddress(), source, page.begun);
 const indexer = new Indexer(library, model, index, turns);
 const search = new Search(model, index, indexer, turns);
 
@@ -38,6 +42,7 @@ new ModelView(model);
 new ProgressView(indexer, model);
 new FilesView(library, indexer, remove);
 new IntakeView((found) => void take(found));
+new OfflineView(page, restart, [library]);
 const searchView = new SearchView(search, model, library);
 
 const refresh = throttled(REFRESH_MS, () => search.refresh());
@@ -61,11 +66,17 @@ for (const button of document.querySelectorAll('[data-action="use-samples"]')) {
 }
 setText(byId("samples-size"), `${SAMPLES.length} short household texts, built into the page`);
 void model.check();
+void page.follow(model);
 
 async function createEmbedder(options: CreateOptions): Promise<Embedder> {
   const embedder = await Embedder.create(options);
   await index.open(embedder.dimensions);
   return embedder;
+}
+
+function restart(): Restart {
+  const cost = library.docs.length > 0 ? "A restart forgets the files that are open here." : "";
+  return { wait: null, cost };
 }
 
 async function loadOrRetry(): Promise<void> {

@@ -2,8 +2,10 @@ import type { LanguageModel } from "inglenook";
 import { announce } from "../view/announce";
 import { byId, el } from "../view/dom";
 import { ModelView } from "../view/model-view";
+import { OfflineView, type Restart } from "../view/offline-view";
 import { deviceFromAddress } from "../work/device-from-address";
 import { Model } from "../work/model";
+import { OfflinePage } from "../work/offline-page";
 import { ComposerView } from "./composer-view";
 import { Conversation } from "./conversation";
 import { FactsView } from "./facts-view";
@@ -19,7 +21,8 @@ const STARTERS = [
   "Give me five names for a bakery in a harbour town.",
 ];
 
-const model = new Model<LanguageModel>(deviceFromAddress(), OWN);
+const page = new OfflinePage();
+const model = new Model<LanguageModel>(deviceFromAddress(), OWN, page.begun);
 const conversation = new Conversation(keptTurns());
 keep(conversation);
 const talk = new Talk(model, conversation);
@@ -28,6 +31,7 @@ new ModelView(model);
 new ModelChoiceView(model, talk);
 new FactsView(model, talk);
 new LogView(conversation, talk);
+new OfflineView(page, restart, [talk]);
 const composer = new ComposerView(talk);
 
 byId("load-model").addEventListener("click", () => void model.load().catch(() => undefined));
@@ -42,6 +46,11 @@ byId("starters").append(
   }),
 );
 void model.check();
+void page.follow(model);
+
+function restart(): Restart {
+  return { wait: talk.busy ? "It can start when the answer is finished." : null, cost: "" };
+}
 
 function clear(what: string): void {
   talk.clear();

@@ -57,6 +57,7 @@ export interface Source<T extends Loadable> {
 export class Model<T extends Loadable> extends EventTarget {
   #state: ModelState = { phase: "checking" };
   #source: Source<T>;
+  readonly #before: Promise<unknown>;
   #current: T | null = null;
   #loading: Promise<T> | null = null;
   #abort = new AbortController();
@@ -64,8 +65,10 @@ export class Model<T extends Loadable> extends EventTarget {
   #fetched = 0;
   #kept = false;
 
-  constructor(choice: DeviceChoice, source: Source<T>) {
+  /** @param before  what has to be over before anything is fetched for a model */
+  constructor(choice: DeviceChoice, source: Source<T>, before: Promise<unknown> = Promise.resolve()) {
     super();
+    this.#before = before;
     this.#choice = choice;
     this.#source = source;
   }
@@ -161,6 +164,8 @@ export class Model<T extends Loadable> extends EventTarget {
         m.addEventListener("downloadprogress", (event) => this.#downloaded(event, signal));
         m.addEventListener("prepareprogress", (event) => this.#prepared(event, signal));
       };
+      await this.#before;
+      signal.throwIfAborted();
       const model = await source.create({ device: this.#choice, monitor, signal });
       if (signal.aborted) {
         model.destroy();

@@ -1,0 +1,67 @@
+/**
+ * The body of `sw.js`: answers for the site's files from the browser's storage, and makes its pages cross-origin isolated.
+ * A version of the site takes over when no page of the one before it is open, or when the last one asks for it.
+ */
+import { toRecord } from "../errors.js";
+import { isIsolated, isolated } from "./isolate.js";
+import { dropOthers, findKept, isReady, keepLater, keepSite } from "./keep.js";
+import type { InstallFailure, PageMessage } from "./messages.js";
+import { allFiles, fileFor, type SiteFile, worker } from "./site.js";
+
+worker.addEventListener("install", (event) => event.waitUntil(install()));
+worker.addEventListener("activate", (event) => event.waitUntil(activate()));
+
+worker.addEventListener("fetch", (event) => {
+  const file = fileFor(event.request);
+  if (file) event.respondWith(answer(event, file));
+  else if (isIsolated(event.request)) event.respondWith(fetch(event.request).then(isolated));
+});
+
+worker.addEventListener("message", (event) => {
+  const { inglenook } = Object(event.data) as Partial<PageMessage>;
+  const work = inglenook === "ready" ? ready() : inglenook === "apply" ? apply(event.source) : undefined;
+  if (work) event.waitUntil(work.catch(() => false).then((answer) => event.ports[0]?.postMessage(answer)));
+});
+
+async function install(): Promise<void> {
+  try {
+    await keepSite();
+  } catch (error) {
+    const failure: InstallFailure = { inglenook: "install-failed", error: toRecord(error) };
+    for (const page of await pages()) page.postMessage(failure);
+    throw error;
+  }
+}
+
+async function activate(): Promise<void> {
+  await dropOthers();
+  if (allFiles().length === 0) await worker.registration.unregister();
+  else await worker.clients.claim();
+}
+
+async function answer(event: FetchEvent, file: SiteFile): Promise<Response> {
+  const kept = await findKept(file);
+  if (kept) return kept;
+  const response = await fetch(event.request);
+  event.waitUntil(keepLater(file, response.clone()));
+  return isolated(response);
+}
+
+async function ready(): Promise<boolean> {
+  // A page that was reloaded past this worker is not under its control.
+  await worker.clients.claim();
+  return isReady();
+}
+
+async function apply(asking: ExtendableMessageEvent["source"]): Promise<boolean> {
+  const others = (await pages()).filter(({ id }) => id !== (asking as Client | null)?.id);
+  if (others.some(({ url }) => url.startsWith(worker.registration.scope))) return false;
+  // It takes over when this event is over.
+  void worker.skipWaiting();
+  return true;
+}
+
+/** The pages of this origin, whatever controls them. */
+function pages(): Promise<readonly WindowClient[]> {
+  return worker.clients.matchAll({ type: "window", includeUncontrolled: true });
+}
