@@ -14,7 +14,7 @@ import { command, ROOT, StageError } from "./stage.mjs";
 /**
  * Bytes after brotli; all files of a group together. The JavaScript is counted by what a page loads: with an embedder
  * or an index, or with a language model, in either case with the larger of the two builds' glue; and, loaded when they are
- * needed, what fetches a model that is not stored, and what tells and changes what is stored.
+ * needed, what fetches a model that is not stored, what verifies signatures, and what tells and changes what is stored.
  */
 export const BUDGETS = [
   { name: "CPU build", files: /^inglenook_cpu\.wasm$/, budget: 800_000 },
@@ -28,6 +28,7 @@ export const BUDGETS = [
     budget: 23_000,
   },
   { name: "JavaScript to fetch a model", files: /^deliver\.js$/, budget: 7_500 },
+  { name: "JavaScript to verify signatures", files: /^signature\.js$/, budget: 4_000 },
   { name: "JavaScript of models", files: /^model-store\.js$/, budget: 2_000 },
 ];
 

@@ -7,7 +7,7 @@ import { type Command, UsageError } from "./command.js";
 const PACKAGE = fileURLToPath(new URL(".", import.meta.url));
 
 /** What workers consist of: what a bundle asks for beside itself. */
-const BESIDE = /^(worker|chat-worker|thread|deliver|shared-\w+|inglenook_\w+)\.(js|js\.map|wasm)$/;
+const BESIDE = /^(worker|chat-worker|thread|deliver|signature|shared-\w+|inglenook_\w+)\.(js|js\.map|wasm)$/;
 
 export const copy: Command = {
   usage: "DIR",

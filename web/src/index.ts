@@ -32,6 +32,13 @@ export type {
   LoadProgressEvent,
   StorageErrorEvent,
 } from "./monitor.js";
+export type {
+  Provenance,
+  ProvenanceAdapter,
+  ProvenanceBuild,
+  ProvenanceDevice,
+  ProvenanceSignature,
+} from "./provenance.js";
 export { similarity } from "./similarity.js";
 export { type ModelName, models, type StoredModel, type StoreEstimate } from "./stored-models.js";
 export { type SearchHit, VectorIndex, type VectorIndexOptions } from "./vector-index.js";

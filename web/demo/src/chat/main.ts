@@ -2,6 +2,7 @@ import type { LanguageModel } from "inglenook";
 import { announce } from "../view/announce";
 import { byId, el } from "../view/dom";
 import { ModelView } from "../view/model-view";
+import { ProvenanceView } from "../view/provenance-view";
 import { deviceFromAddress } from "../work/device-from-address";
 import { Model } from "../work/model";
 import { ComposerView } from "./composer-view";
@@ -25,6 +26,7 @@ keep(conversation);
 const talk = new Talk(model, conversation);
 
 new ModelView(model);
+new ProvenanceView(model);
 new ModelChoiceView(model, talk);
 new FactsView(model, talk);
 new LogView(conversation, talk);

@@ -1,0 +1,121 @@
+import { InglenookError } from "../errors.js";
+import type { ProvenanceSignature } from "../provenance.js";
+import { CacheWriter, entryOfUrl, findCached, findSeal, openCache } from "../worker/cache.js";
+import { folderOf } from "../worker/download.js";
+import type { ChatSource } from "../worker/protocol.js";
+import { invalid, verifyBundle } from "./bundle.js";
+import { keysIn } from "./public-key.js";
+
+/** A model that is signed: who vouches for it, and the hash of its file, if it is one of which none was known. */
+export interface Verified {
+  signature: ProvenanceSignature;
+  sha256: string | undefined;
+}
+
+/** A signature of more bytes is none. */
+const MOST_BYTES = 4 << 20;
+
+/**
+ * Verifies that the signature beside a model is by one of the keys in `publicKey`, and covers every file. One that was
+ * verified is kept with the model, and gives way to the host's when it does not fit any more.
+ *
+ * @throws `signature-missing`, `signature-invalid`, `signature-unsupported`, `network`, `http-status`, `invalid-input` for a
+ *   key that is none; the signal's reason when aborted
+ */
+export async function verifyModel(
+  publicKey: string,
+  source: ChatSource,
+  signal: AbortSignal | undefined,
+): Promise<Verified> {
+  keysIn(publicKey);
+  const url = addressOf(source);
+  const verify = async (text: string) => covered(await verifyBundle(text, publicKey), source);
+  const kept = await findText(url);
+  const known = kept === undefined ? undefined : await verify(kept).catch(() => undefined);
+  if (known) return known;
+  const text = await fetchText(url, signal);
+  const verified = await verify(text);
+  await keep(url, text, source);
+  return verified;
+}
+
+/** Where the signature lies. */
+function addressOf(source: ChatSource): string {
+  if (source.kind === "manifest") return `${folderOf(source.modelHost, source.manifest)}model.sig`;
+  if (source.kind === "url") return new URL("model.sig", source.url).href;
+  throw missing("A file from disk has none", source.name);
+}
+
+type Signed = Awaited<ReturnType<typeof verifyBundle>>;
+
+function covered({ files: signed, signature }: Signed, source: ChatSource): Verified {
+  if (source.kind !== "manifest") {
+    const sha256 = signed.get(source.name);
+    if (sha256 === undefined) throw invalid(`it does not cover ${source.name}`);
+    return { signature, sha256 };
+  }
+  const other = source.manifest.files.find(({ path, sha256 }) => signed.get(path) !== sha256);
+  if (other) throw invalid(`it does not cover ${other.path} with the manifest's hash`);
+  return { signature, sha256: undefined };
+}
+
+async function fetchText(url: string, signal: AbortSignal | undefined): Promise<string> {
+  const response = await fetch(url, {
+    cache: "no-cache",
+    referrerPolicy: "no-referrer",
+    signal,
+  } as RequestInit).catch((cause) => {
+    signal?.throwIfAborted();
+    throw new InglenookError("network", "The model host could not be reached.", { detail: url, cause });
+  });
+  const { status } = response;
+  const isPage = response.headers.get("content-type")?.startsWith("text/html");
+  if ([403, 404, 410].includes(status) || isPage) throw missing(`Its host answers ${status}`, url);
+  if (!response.ok)
+    throw new InglenookError("http-status", `The model host answered ${status}.`, { detail: url });
+  return readText(response, url, signal);
+}
+
+async function readText(response: Response, url: string, signal: AbortSignal | undefined): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = (response.body ?? new Blob().stream()).getReader();
+  let [text, bytes] = ["", 0];
+  for (;;) {
+    const { done, value } = await reader.read().catch((cause) => {
+      signal?.throwIfAborted();
+      throw new InglenookError("network", "The signature did not come whole.", { detail: url, cause });
+    });
+    if (done) return text;
+    bytes += value.length;
+    text += decoder.decode(value, { stream: true });
+    if (bytes <= MOST_BYTES) continue;
+    reader.cancel().catch(() => {});
+    throw invalid(`it has more than ${MOST_BYTES} bytes`);
+  }
+}
+
+async function findText(url: string): Promise<string | undefined> {
+  const [cache, entry] = [await openCache(), entryOfUrl(url)];
+  const stored = (await findSeal(cache, entry)) && (await findCached(cache, entry));
+  return stored?.text().catch(() => undefined);
+}
+
+/** Keeps a signature. Where nothing can be kept, neither is the model, which says so. */
+async function keep(url: string, text: string, source: ChatSource): Promise<void> {
+  try {
+    const cache = await openCache();
+    if (!cache) return;
+    const bytes = new TextEncoder().encode(text);
+    const writer = new CacheWriter(cache, entryOfUrl(url));
+    await writer.write(bytes);
+    const name = source.kind === "manifest" ? source.manifest.id : (source as { url: string }).url;
+    // 0: the signature is none of the model's files.
+    await writer.commit({ bytes: bytes.length, complete: true, usedAt: Date.now(), models: { [name]: 0 } });
+  } catch {}
+}
+
+function missing(why: string, detail: string): InglenookError {
+  return new InglenookError("signature-missing", `There is no signature beside the model. ${why}.`, {
+    detail,
+  });
+}
