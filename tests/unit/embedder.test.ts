@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Embedder } from "../../web/src/embedder.js";
 import type { ErrorCode } from "../../web/src/error-code.js";
+import { InglenookError } from "../../web/src/errors.js";
 import type { Provenance } from "../../web/src/provenance.js";
 import type { DeviceKind, FromWorker, Loaded, ToWorker } from "../../web/src/worker/protocol.js";
 import { provenanceOn } from "./fake-provenance.js";
@@ -111,8 +112,9 @@ describe("Embedder.create", () => {
     expect([pem, source.modelHost]).toEqual(["PEM", "https://app.example/page/models/"]);
     expect(FakeWorker.started[0]?.received[0]).toMatchObject({ params: { signature } });
     for (const publicKey of ["", null as unknown as string]) {
-      verifyModel.mockRejectedValueOnce(new Error("refused"));
-      await expect(Embedder.create({ publicKey })).rejects.toThrow("refused");
+      verifyModel.mockRejectedValueOnce({ code: "signature-invalid", message: "No." });
+      const refused = Embedder.create({ publicKey });
+      await expect(refused).rejects.toEqual(new InglenookError("signature-invalid", "No."));
     }
     expect(FakeWorker.started).toHaveLength(1);
   });

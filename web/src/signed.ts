@@ -1,3 +1,4 @@
+import { fromRecord, toRecord } from "./errors.js";
 import { loadSignature } from "./load-signature.js";
 import type { Verified } from "./signature/verify-model.js";
 import type { ChatSource } from "./worker/protocol.js";
@@ -9,6 +10,12 @@ export async function verifySigned(
   signal: AbortSignal | undefined,
 ): Promise<Verified | { signature: null; sha256?: undefined }> {
   if (publicKey === undefined) return { signature: null };
-  const { verifyModel } = await loadSignature();
-  return verifyModel(publicKey, source, signal);
+  try {
+    const { verifyModel } = await loadSignature();
+    return await verifyModel(publicKey, source, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    // Errors of a script that is whole in itself are of a class of its own.
+    throw fromRecord(toRecord(error));
+  }
 }
