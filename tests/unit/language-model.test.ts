@@ -65,7 +65,7 @@ describe("LanguageModel.create", () => {
     const session = await LanguageModel.create({ model: "own/my%20model.gguf?v=1", publicKey: "PEM" });
     const url = "https://app.example/page/own/my%20model.gguf?v=1";
     const source = { kind: "url", url, name: "my model.gguf" };
-    expect(verifyModel).toHaveBeenLastCalledWith("PEM", source, undefined);
+    expect(verifyModel).toHaveBeenLastCalledWith("PEM", source, { fetch, signal: undefined });
     expect(FakeWorker.started[0]?.received[0]).toMatchObject({
       params: { source: { ...source, sha256: "cd" }, signature },
     });

@@ -15,9 +15,10 @@ import {
 } from "../src/signature/bundle.js";
 import { nameOfKey } from "../src/signature/public-key.js";
 import { CommandError } from "./command.js";
+import { SIGNATURE } from "./manifests.js";
 
 /** What no signature covers, at the top of a folder. */
-const IGNORED = [".git", ".gitattributes", ".github", ".gitignore"];
+const IGNORED = [".git", ".gitattributes", ".github", ".gitignore", SIGNATURE];
 
 /** The digest that ECDSA signs, by the curve; `null` for Ed25519, which needs none. */
 const HASHES = new Map([
@@ -27,9 +28,9 @@ const HASHES = new Map([
   ["secp521r1", "sha512"],
 ]);
 
-/** The OpenSSF model signature of all files of a folder, `out` and what git keeps there excepted. */
+/** The OpenSSF model signature of all files of a folder, signatures and what git keeps there excepted. */
 export async function signFolder(folder: string, key: KeyObject, out: string): Promise<string> {
-  const ignored = [...IGNORED, ...withinFolder(folder, out)];
+  const ignored = [...new Set([...IGNORED, ...withinFolder(folder, out)])];
   const resources = [];
   for (const name of await filesIn(folder, ignored)) {
     resources.push({ name, algorithm: "sha256", digest: await sha256(join(folder, name)) });

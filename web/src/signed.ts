@@ -12,7 +12,7 @@ export async function verifySigned(
   if (publicKey === undefined) return { signature: null };
   try {
     const { verifyModel } = await loadSignature();
-    return await verifyModel(publicKey, source, signal);
+    return await verifyModel(publicKey, source, { fetch, signal });
   } catch (error) {
     signal?.throwIfAborted();
     // Errors of a script that is whole in itself are of a class of its own.

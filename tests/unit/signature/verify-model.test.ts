@@ -41,7 +41,8 @@ const FILE: ModelFile = { path: NAME, bytes: 7, sha256: SHA256 };
 const hosted = (...files: ModelFile[]): ChatSource => {
   return { kind: "manifest", manifest: { id: "a b/c", files }, modelHost: host };
 };
-const verify = (source = atUrl(), pem = KEYS.pem, signal?: AbortSignal) => verifyModel(pem, source, signal);
+const verify = (source = atUrl(), pem = KEYS.pem, signal?: AbortSignal) =>
+  verifyModel(pem, source, { fetch, signal });
 
 describe("verifyModel", () => {
   it("finds the hash of a file at an address in the signature beside it", async () => {

@@ -12,6 +12,13 @@ export interface Verified {
   sha256: string | undefined;
 }
 
+/** What a signature is asked for with. */
+export interface Means {
+  /** The page's, which under Node reads files, too. */
+  fetch: typeof fetch;
+  signal?: AbortSignal | undefined;
+}
+
 /** A signature of more bytes is none. */
 const MOST_BYTES = 4 << 20;
 
@@ -22,18 +29,14 @@ const MOST_BYTES = 4 << 20;
  * @throws `signature-missing`, `signature-invalid`, `signature-unsupported`, `network`, `http-status`, `invalid-input` for a
  *   key that is none; the signal's reason when aborted
  */
-export async function verifyModel(
-  publicKey: string,
-  source: ChatSource,
-  signal: AbortSignal | undefined,
-): Promise<Verified> {
+export async function verifyModel(publicKey: string, source: ChatSource, means: Means): Promise<Verified> {
   keysIn(publicKey);
   const url = addressOf(source);
   const verify = async (text: string) => covered(await verifyBundle(text, publicKey), source);
   const kept = await findText(url);
   const known = kept === undefined ? undefined : await verify(kept).catch(() => undefined);
   if (known) return known;
-  const text = await fetchText(url, signal);
+  const text = await fetchText(url, means);
   const verified = await verify(text);
   await keep(url, text, source);
   return verified;
@@ -59,7 +62,7 @@ function covered({ files: signed, signature }: Signed, source: ChatSource): Veri
   return { signature, sha256: undefined };
 }
 
-async function fetchText(url: string, signal: AbortSignal | undefined): Promise<string> {
+async function fetchText(url: string, { fetch, signal }: Means): Promise<string> {
   const response = await fetch(url, {
     cache: "no-cache",
     referrerPolicy: "no-referrer",
