@@ -30,9 +30,9 @@ describe("what ran, in words", () => {
     const entries = entriesOf(provenanceOn("webgpu", { address: null, quantisation: null, device }));
     expect(entries).toEqual([
       ["Model", "tiny", "a file from your disk"],
-      ["Signed by", "no key was asked for"],
+      ["Signed by", "no signature was asked for"],
       ["Weights", "multiplied in f32"],
-      ["Code", "Inglenook 0.0.0, of no commit"],
+      ["Code", "Inglenook 0.0.0, commit not known"],
       ["Wasm", "inglenook_webgpu.wasm", "not hashed on this page"],
       ["Device", "WebGPU: acme"],
     ]);
