@@ -16,7 +16,7 @@ describe("what ran, in words", () => {
     expect(entriesOf(provenance)).toEqual([
       ["Model", "tiny", "https://app.example/page/models/tiny/"],
       ["File", "tiny.gguf, 25.0 MB", `SHA-256 ${HASH}`],
-      ["Signed by", `Ed25519 key ${HASH}`],
+      ["Signature", `Ed25519 key ${HASH}`],
       ["Weights", "mostly Q8_0, multiplied in eight bits"],
       ["Code", "Inglenook 0.1.0, commit c0ffee"],
       ["Wasm", "inglenook_cpu_threads.wasm", `SHA-256 ${HASH}`],
@@ -30,7 +30,7 @@ describe("what ran, in words", () => {
     const entries = entriesOf(provenanceOn("webgpu", { address: null, quantisation: null, device }));
     expect(entries).toEqual([
       ["Model", "tiny", "a file from your disk"],
-      ["Signed by", "no signature was asked for"],
+      ["Signature", "none was asked for"],
       ["Weights", "multiplied in f32"],
       ["Code", "Inglenook 0.0.0, commit not known"],
       ["Wasm", "inglenook_webgpu.wasm", "not hashed on this page"],

@@ -39,7 +39,7 @@ export function entriesOf(provenance: Provenance): [term: string, ...lines: stri
       `${path}, ${formatBytes(bytes)}`,
       `SHA-256 ${sha256}`,
     ]),
-    ["Signed by", signature ? `${signature.algorithm} key ${signature.key}` : "no signature was asked for"],
+    ["Signature", signature ? `${signature.algorithm} key ${signature.key}` : "none was asked for"],
     ["Weights", describeWeights(provenance)],
     ["Code", `Inglenook ${build.version}, commit ${build.commit ?? "not known"}`],
     ["Wasm", build.wasm, build.wasmSha256 ? `SHA-256 ${build.wasmSha256}` : "not hashed on this page"],
