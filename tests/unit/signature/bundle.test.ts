@@ -207,6 +207,10 @@ describe("signed statements that are refused", () => {
     ],
     ["a file that is null", (statement) => void statement.predicate.resources.push(null)],
     ["two digests of a file", signed([FILES[0], FILES[0]])],
+    [
+      "a file twice, and once in the digest",
+      (statement) => void statement.predicate.resources.push(statement.predicate.resources[1]),
+    ],
     ["a path upwards", signed([["../config.json", FILES[0][1]]])],
     ["a path through nowhere", signed([["a/../config.json", FILES[0][1]]])],
     ["an absolute path", signed([["/config.json", FILES[0][1]]])],

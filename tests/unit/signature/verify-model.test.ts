@@ -92,7 +92,7 @@ describe("verifyModel", () => {
     ],
     ["nothing", "signature-invalid", (_, response) => response.end()],
     ["bytes that are no text", "signature-invalid", (_, response) => response.end(Buffer.of(0xff, 0xfe, 0))],
-    ["5 MB", "signature-invalid", (_, response) => response.end(Buffer.alloc(5_000_000, " "))],
+    ["5 MB", "signature-invalid", (_, response) => response.end(signed() + " ".repeat(5_000_000))],
     [
       "the digest of another file",
       "signature-invalid",

@@ -15,7 +15,7 @@ export function rawSignature(der: Uint8Array, size: number): Uint8Array<ArrayBuf
 function element(der: Uint8Array, tag: number): { content: Uint8Array; rest: Uint8Array } | undefined {
   const isLong = der[1] === 0x81;
   const [start, length = 256] = isLong ? [3, der[2]] : [2, der[1]];
-  if (der[0] !== tag || length > (isLong ? 255 : 127) || der.length < start + length) return undefined;
+  if (der[0] !== tag || der.length < start + length) return undefined;
   return { content: der.subarray(start, start + length), rest: der.subarray(start + length) };
 }
 

@@ -19,7 +19,7 @@ export type {
 /** What a build's glue exports, less the raw exports of its module, which differ from build to build. */
 type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
   default(options: {
-    module_or_path: URL | WebAssembly.Module;
+    module_or_path: PromiseLike<Response> | WebAssembly.Module;
     memory?: WebAssembly.Memory;
     thread_stack_size?: number;
   }): Promise<unknown>;
@@ -108,8 +108,14 @@ export let running: {
 async function start<T extends Wasm>({ glue, code, ...build }: typeof CPU, device: DeviceKind): Promise<T> {
   try {
     const wasm: T = await import(/* @vite-ignore */ /* webpackIgnore: true */ glue().href);
-    const answer = await fetch(code());
-    running = { ...build, threads: 1, sha256: hashOf(answer.clone()).catch(() => null) };
+    const fetched = async () => {
+      const answer = await fetch(code());
+      running = { ...build, threads: 1, sha256: hashOf(answer.clone()).catch(() => null) };
+      return answer;
+    };
+    // Where there is not the memory that threads share, nothing may be fetched: so it is when this is awaited.
+    // biome-ignore lint/suspicious/noThenProperty: a promise that has not begun
+    const answer: PromiseLike<Response> = { then: (take, fail) => fetched().then(take, fail) };
     await wasm.default({ module_or_path: answer });
     return wasm;
   } catch (cause) {
