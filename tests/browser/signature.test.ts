@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ModelManifest } from "../../web/src/index.js";
+import type { ModelFile, ModelManifest } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
 import { bundleOf, ed25519, hashOf, onCurve, statementOf } from "../unit/signature/make.js";
 import { tinyChats, tinyLlama } from "./harness/chats.js";
@@ -9,7 +9,7 @@ import { hasChromium, workersLeft } from "./harness/chromium.js";
 import type { Engine, EngineKind } from "./harness/engine.js";
 import { firefox } from "./harness/firefox.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
-import { type Files, hostModel, manifestOf, tinyFolder } from "./harness/models.js";
+import { type Files, hostModel, manifestOf, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
 import { status, webPage, whole } from "./harness/replies.js";
 import { TestServer } from "./harness/server.js";
@@ -139,6 +139,17 @@ describe.skipIf(!hasChromium)("signed models", () => {
     const config = Buffer.from(`${Buffer.from(GOOD["config.json"] as Uint8Array)} `);
     const model = hostSigned(site.server, { ...GOOD, "config.json": config }, BY_TOOL);
     await expectRefusal({ model, publicKey: P256 }, "signature-invalid", /config\.json/);
+  });
+
+  it("are refused when the manifest's other hash was changed with the bytes", async () => {
+    const [good, other] = [tinyGguf(), tinyGguf("model-q8_0.gguf")];
+    const model = hostSigned(site.server, other, signatureOf(good));
+    // Of the manifest that is signed all but what browsers would check, were there no signature.
+    const { bytes, piecesSha256 } = model.files[0] as ModelFile;
+    const files = manifestOf("", good).files.map((file) => ({ ...file, bytes, piecesSha256 }));
+    const forged = { ...model, files };
+    const found = await site.opened.page.evaluate(attempt, { model: forged, publicKey: KEYS.pem });
+    expect(found).toMatchObject({ ok: false, code: "hash-mismatch" });
   });
 
   it("are refused when a file came to the manifest", async () => {

@@ -106,11 +106,14 @@ describe("Embedder.create", () => {
   it("has a model's signature verified before a worker is started", async () => {
     script({ load: load(loadedOn("cpu")) });
     const signature = { algorithm: "Ed25519", key: "ab" } as const;
-    verifyModel.mockResolvedValueOnce({ signature });
+    verifyModel.mockImplementationOnce(async (_, source) => ({
+      signature,
+      source: { ...source, signed: 1 },
+    }));
     await Embedder.create({ publicKey: "PEM" });
     const [pem, source] = verifyModel.mock.lastCall ?? [];
     expect([pem, source.modelHost]).toEqual(["PEM", "https://app.example/page/models/"]);
-    expect(FakeWorker.started[0]?.received[0]).toMatchObject({ params: { signature } });
+    expect(FakeWorker.started[0]?.received[0]).toMatchObject({ params: { signature, signed: 1 } });
     for (const publicKey of ["", null as unknown as string]) {
       verifyModel.mockRejectedValueOnce({ code: "signature-invalid", message: "No." });
       const refused = Embedder.create({ publicKey });

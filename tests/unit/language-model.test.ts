@@ -61,7 +61,10 @@ describe("LanguageModel.create", () => {
 
   it("has the hash of a file at an address from its signature, and says so, in clones too", async () => {
     const signature = { algorithm: "P-256", key: "ab" } as const;
-    verifyModel.mockResolvedValueOnce({ signature, sha256: "cd" });
+    verifyModel.mockImplementationOnce(async (_, source) => ({
+      signature,
+      source: { ...source, sha256: "cd" },
+    }));
     const session = await LanguageModel.create({ model: "own/my%20model.gguf?v=1", publicKey: "PEM" });
     const url = "https://app.example/page/own/my%20model.gguf?v=1";
     const source = { kind: "url", url, name: "my model.gguf" };

@@ -107,8 +107,8 @@ export class Embedder extends EventTarget {
     const onProgress = watchLoad(monitor);
     creating.add(manifest);
     try {
-      const { signature } = await verifySigned(publicKey, source, signal);
-      const params = { ...source, device, dtype, signature };
+      const signed = await verifySigned(publicKey, source, signal);
+      const params = { ...signed.source, device, dtype, signature: signed.signature };
       const host = await ModelHost.start({ kind: "load", params, startWorker, onProgress }, signal);
       return new Embedder(manifest.id, host);
     } finally {

@@ -1,15 +1,15 @@
 import { fromRecord, toRecord } from "./errors.js";
 import { loadSignature } from "./load-signature.js";
-import type { Verified } from "./signature/verify-model.js";
+import type { ProvenanceSignature } from "./provenance.js";
 import type { ChatSource } from "./worker/protocol.js";
 
-/** What there is to know of a model's signature, if a key is pinned. See `verifyModel`. */
-export async function verifySigned(
+/** A model as it is signed, if a key is pinned, or as it is. See `verifyModel`. */
+export async function verifySigned<S extends ChatSource>(
   publicKey: string | undefined,
-  source: ChatSource,
+  source: S,
   signal: AbortSignal | undefined,
-): Promise<Verified | { signature: null; sha256?: undefined }> {
-  if (publicKey === undefined) return { signature: null };
+): Promise<{ source: S; signature: ProvenanceSignature | null }> {
+  if (publicKey === undefined) return { source, signature: null };
   try {
     const { verifyModel } = await loadSignature();
     return await verifyModel(publicKey, source, { fetch, signal });

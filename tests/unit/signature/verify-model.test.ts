@@ -47,13 +47,18 @@ const verify = (source = atUrl(), pem = KEYS.pem, signal?: AbortSignal) =>
 describe("verifyModel", () => {
   it("finds the hash of a file at an address in the signature beside it", async () => {
     const signature = { algorithm: "Ed25519", key: hashOf(KEYS.pem) };
-    expect(await verify()).toEqual({ signature, sha256: SHA256 });
+    expect(await verify()).toEqual({ signature, source: { ...atUrl(), sha256: SHA256 } });
     expect(asked).toEqual(["/deep/model.sig"]);
   });
 
   it("finds the signature of a manifest's files in their folder", async () => {
-    expect(await verify(hosted(FILE))).toMatchObject({ sha256: undefined });
+    expect((await verify(hosted(FILE))).source).toEqual(hosted(FILE));
     expect(asked).toEqual(["/a%20b/c/model.sig"]);
+  });
+
+  it("leaves nothing of a manifest's file that is not signed", async () => {
+    const { source } = await verify(hosted({ ...FILE, piecesSha256: hashOf("others") }));
+    expect(source).toEqual(hosted(FILE));
   });
 
   it("keeps a signature that was verified, and no other", async () => {
@@ -64,14 +69,14 @@ describe("verifyModel", () => {
     expect(asked).toHaveLength(2);
     server.closeAllConnections();
     server.close();
-    expect(await verify()).toMatchObject({ sha256: SHA256 });
+    expect(await verify()).toMatchObject({ source: { sha256: SHA256 } });
   });
 
   it("asks the host again where what was kept does not fit any more", async () => {
     await verify();
     const next = ed25519();
     answer = (_, response) => response.end(signed(hashOf("others"), next));
-    expect(await verify(atUrl(), next.pem)).toMatchObject({ sha256: hashOf("others") });
+    expect(await verify(atUrl(), next.pem)).toMatchObject({ source: { sha256: hashOf("others") } });
     await expect(verify()).rejects.toMatchObject({ code: "signature-invalid" });
     expect(asked).toHaveLength(3);
   });

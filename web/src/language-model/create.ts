@@ -71,9 +71,8 @@ async function load(
   requireSimd();
   const source = sourceOf(options);
   const contextWindow = windowOf(options, source);
-  const { signature, sha256 } = await verifySigned(publicKey, source, signal);
-  const signed = source.kind === "url" ? { ...source, sha256 } : source;
-  const engine = await loadEngine({ source: signed, device, contextWindow, signature }, monitor, signal);
+  const signed = await verifySigned(publicKey, source, signal);
+  const engine = await loadEngine({ ...signed, device, contextWindow }, monitor, signal);
   const setup = { engine, model: nameOf(source), sampling, samplingMode, keep: initial.length };
   return { session: new Session(setup, engine.open()), initial };
 }

@@ -29,7 +29,7 @@ export async function verifyBundle(text: string, publicKey: string): Promise<Sig
   const keys = keysIn(publicKey);
   const { payload, sig, hint } = envelopeOf(parse(text));
   const signature = await signerOf(keys, sig, preAuthentication(payload), hint);
-  const statement = parse(new TextDecoder("utf-8", { fatal: false }).decode(payload));
+  const statement = parse(new TextDecoder().decode(payload));
   return { signature, files: await filesOf(statement) };
 }
 
@@ -53,7 +53,7 @@ type Member =
   | ("publicKey" | "hint" | "_type" | "subject" | "digest" | "sha256" | "predicateType" | "predicate")
   | ("serialization" | "method" | "hash_type" | "resources" | "name" | "algorithm");
 
-/** Any JSON but `null`: what is no object has no members either. */
+/** Any JSON, of which nothing is known: a member may be there or not. */
 type Json = { readonly [M in Member]?: Json | null } | undefined | null;
 
 function parse(text: string): Json {
@@ -66,8 +66,8 @@ function parse(text: string): Json {
 
 function envelopeOf(bundle: Json) {
   const envelope = bundle?.dsseEnvelope;
-  require(bundle?.mediaType, MEDIA_TYPE, "media type");
-  require(envelope?.payloadType, PAYLOAD_TYPE, "payload type");
+  mustBe(bundle?.mediaType, MEDIA_TYPE, "media type");
+  mustBe(envelope?.payloadType, PAYLOAD_TYPE, "payload type");
   const signatures = listOf(envelope?.signatures);
   const [payload, sig] = [fromBase64(envelope?.payload), fromBase64(signatures[0]?.sig)];
   if (!payload || !sig || signatures.length !== 1) throw invalid("it has no payload or not one signature");
@@ -98,8 +98,8 @@ async function signerOf(
 }
 
 async function filesOf(statement: Json): Promise<Map<string, string>> {
-  require(statement?._type, STATEMENT_TYPE, "statement type");
-  require(statement?.predicateType, PREDICATE_TYPE, "predicate type");
+  mustBe(statement?._type, STATEMENT_TYPE, "statement type");
+  mustBe(statement?.predicateType, PREDICATE_TYPE, "predicate type");
   const { serialization, resources } = statement?.predicate ?? {};
   const methods = `${serialization?.method} by ${serialization?.hash_type}`;
   if (methods !== "files by sha256") throw unsupported(`its digests are of ${methods}`);
@@ -122,7 +122,7 @@ function listOf(value: Json): Json[] {
   return Array.isArray(value) ? value : [];
 }
 
-function require(found: unknown, wanted: string, what: string): void {
+function mustBe(found: unknown, wanted: string, what: string): void {
   if (found !== wanted) throw invalid(`its ${what} is not ${wanted}`);
 }
 

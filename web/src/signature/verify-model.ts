@@ -6,10 +6,10 @@ import type { ChatSource } from "../worker/protocol.js";
 import { invalid, verifyBundle } from "./bundle.js";
 import { keysIn } from "./public-key.js";
 
-/** A model that is signed: who vouches for it, and the hash of its file, if it is one of which none was known. */
-export interface Verified {
+/** A model that is signed, by the hashes that are, and who vouches for it. */
+export interface Verified<S extends ChatSource> {
   signature: ProvenanceSignature;
-  sha256: string | undefined;
+  source: S;
 }
 
 /** What a signature is asked for with. */
@@ -23,16 +23,24 @@ export interface Means {
 const MOST_BYTES = 4 << 20;
 
 /**
- * Verifies that the signature beside a model is by one of the keys in `publicKey`, and covers every file. One that was
- * verified is kept with the model, and gives way to the host's when it does not fit any more.
+ * Verifies that the signature beside a model is by one of the keys in `publicKey`, and covers every file. What comes back is
+ * known by nothing but what is signed: a file at an address gets its hash, and one of a manifest keeps its SHA-256 alone. A
+ * signature that was verified is kept with the model, and gives way to the host's when it does not fit any more.
  *
  * @throws `signature-missing`, `signature-invalid`, `signature-unsupported`, `network`, `http-status`, `invalid-input` for a
  *   key that is none; the signal's reason when aborted
  */
-export async function verifyModel(publicKey: string, source: ChatSource, means: Means): Promise<Verified> {
+export async function verifyModel<S extends ChatSource>(
+  publicKey: string,
+  source: S,
+  means: Means,
+): Promise<Verified<S>> {
   keysIn(publicKey);
   const url = addressOf(source);
-  const verify = async (text: string) => covered(await verifyBundle(text, publicKey), source);
+  const verify = async (text: string) => {
+    const { files, signature } = await verifyBundle(text, publicKey);
+    return { signature, source: asSigned(source, files) };
+  };
   const kept = await findText(url);
   const known = kept === undefined ? undefined : await verify(kept).catch(() => undefined);
   if (known) return known;
@@ -49,17 +57,18 @@ function addressOf(source: ChatSource): string {
   throw missing("A file from disk has none", source.name);
 }
 
-type Signed = Awaited<ReturnType<typeof verifyBundle>>;
-
-function covered({ files: signed, signature }: Signed, source: ChatSource): Verified {
+/** The source with the hashes that are signed. @throws `signature-invalid` where one of its files is not covered */
+function asSigned<S extends ChatSource>(source: S, signed: ReadonlyMap<string, string>): S {
   if (source.kind !== "manifest") {
     const sha256 = signed.get(source.name);
     if (sha256 === undefined) throw invalid(`it does not cover ${source.name}`);
-    return { signature, sha256 };
+    return { ...source, sha256 };
   }
-  const other = source.manifest.files.find(({ path, sha256 }) => signed.get(path) !== sha256);
-  if (other) throw invalid(`it does not cover ${other.path} with the manifest's hash`);
-  return { signature, sha256: undefined };
+  const files = source.manifest.files.map(({ path, bytes, sha256 }) => {
+    if (signed.get(path) !== sha256) throw invalid(`it does not cover ${path} with the manifest's hash`);
+    return { path, bytes, sha256 };
+  });
+  return { ...source, manifest: { ...source.manifest, files } };
 }
 
 async function fetchText(url: string, { fetch, signal }: Means): Promise<string> {
