@@ -155,6 +155,11 @@ describe("bundles that are refused", () => {
     const outcome = refusal(() => {}, OTHER.pem);
     await expect(outcome).rejects.toThrow(hashOf(KEYS.pem));
     await expect(outcome).rejects.toThrow(hashOf(OTHER.pem));
+    const long = (bundle: ReturnType<typeof bundleOf>) => {
+      bundle.verificationMaterial.publicKey = { hint: "x".repeat(1_000_000) };
+    };
+    const { message } = await refusal(long, OTHER.pem).catch((error) => error);
+    expect(message.length).toBeLessThan(300);
   });
 });
 

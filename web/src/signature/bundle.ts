@@ -94,7 +94,8 @@ async function signerOf(
   }
   if (reason) throw reason;
   const names = (await Promise.all(keys.map(nameOfKey))).join(" or ");
-  throw invalid(`it was changed, or is by key ${hint} and not by ${names}`);
+  // What the bundle says of its key is nobody's word.
+  throw invalid(`it was changed, or is by ${isHash(hint) ? hint : "another key"} and not by ${names}`);
 }
 
 async function filesOf(statement: Json): Promise<Map<string, string>> {
