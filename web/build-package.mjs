@@ -5,7 +5,7 @@ import { build } from "esbuild";
 import { BUILDS } from "./build-wasm.mjs";
 import { writeIfChanged } from "./fingerprint.mjs";
 import { writeLicences } from "./licences.mjs";
-import { writeProvenance } from "./provenance.mjs";
+import { knownToScripts, writeProvenance } from "./provenance.mjs";
 import { ROOT, run, StageError } from "./stage.mjs";
 
 const DIST = join(ROOT, "web/dist");
@@ -22,16 +22,23 @@ const MORE_BINDINGS = { cpu_threads: ", failPool, joinPool, poolMemory, poolModu
 
 /**
  * What the package starts with, and what is loaded later: workers, what only language models need, what manages the
- * store, and what keeps a site.
+ * store, what keeps a site, and a manifest that few ask for.
  */
 const ENTRIES = [
   ["index", "index.ts"],
   ["language-model", "language-model/create.ts"],
   ["model-store", "model-store.ts"],
   ["offline-site", "offline-site.ts"],
+  ["minilm-f32", "minilm-f32.ts"],
   ["worker", "worker/worker.ts"],
   ["chat-worker", "worker/chat-worker.ts"],
   ["thread", "worker/thread.ts"],
+];
+
+/** What fetches model files and what verifies signatures, each whole in itself: loaded by its address, as the glue is. */
+const ALONE = [
+  ["deliver", "worker/deliver.ts"],
+  ["signature", "signature/verify-model.ts"],
 ];
 
 /**
@@ -52,8 +59,8 @@ export async function buildPackage(profile = "release") {
   clean();
   await Promise.all([
     bundleSources(),
-    bundleDelivery(),
     bundleServiceWorker(),
+    ...ALONE.map(bundleAlone),
     ...ELSEWHERE.map(bundleElsewhere),
     ...Object.keys(BUILDS).map(bundleGlue),
     bundleCommand(),
@@ -91,6 +98,7 @@ async function bundleSources() {
   const { outputFiles } = await build({
     ...SHARED,
     entryPoints: Object.fromEntries(ENTRIES.map(([name, path]) => [name, join(ROOT, "web/src", path)])),
+    define: knownToScripts(),
     ...SPLIT,
     chunkNames: "shared-[hash]",
   });
@@ -122,11 +130,10 @@ function writeScripts(outputFiles) {
   }
 }
 
-/** What fetches model files, whole in itself: a worker loads it by its address, as it does the glue. */
-async function bundleDelivery() {
+async function bundleAlone([name, path]) {
   const { outputFiles } = await build({
     ...SHARED,
-    entryPoints: [join(ROOT, "web/src/worker/deliver.ts")],
+    entryPoints: { [name]: join(ROOT, "web/src", path) },
     ...SPLIT,
     splitting: false,
   });

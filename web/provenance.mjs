@@ -12,9 +12,22 @@ import { ROOT } from "./stage.mjs";
  * @param {"release" | "fast"} profile  of the wasm files
  */
 export function writeProvenance(folder, profile) {
-  const { name, version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const { name, version } = manifest();
   const record = { name, version, ...source(), profile, toolchain: toolchain(), wasm: wasmFiles(folder) };
   writeIfChanged(join(folder, "provenance.json"), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** What scripts know of their build: the version, and the commit that all files are of, if they are. */
+export function knownToScripts() {
+  const { commit, modified } = source();
+  return {
+    INGLENOOK_VERSION: JSON.stringify(manifest().version),
+    INGLENOOK_COMMIT: JSON.stringify(modified ? null : commit),
+  };
+}
+
+function manifest() {
+  return JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 }
 
 /** The commit, and whether the files differ from it; `null` outside a git repository. */

@@ -14,8 +14,8 @@ import { command, ROOT, StageError } from "./stage.mjs";
 /**
  * Bytes after brotli; all files of a group together. The JavaScript is counted by what a page loads: with an embedder
  * or an index, or with a language model, in either case with the larger of the two builds' glue; and, loaded when they are
- * needed, what fetches a model that is not stored, what tells and changes what is stored, and what keeps a site. The service
- * worker has the list of the site's files besides.
+ * needed, what fetches a model that is not stored, what verifies signatures, what tells and changes what is stored, and what
+ * keeps a site. The service worker has the list of the site's files besides.
  */
 export const BUDGETS = [
   { name: "CPU build", files: /^inglenook_cpu\.wasm$/, budget: 800_000 },
@@ -29,6 +29,7 @@ export const BUDGETS = [
     budget: 23_000,
   },
   { name: "JavaScript to fetch a model", files: /^deliver\.js$/, budget: 7_500 },
+  { name: "JavaScript to verify signatures", files: /^signature\.js$/, budget: 4_000 },
   { name: "JavaScript of models", files: /^model-store\.js$/, budget: 2_000 },
   { name: "JavaScript of offline", files: /^offline-site\.js$/, budget: 1_500 },
   { name: "Service worker", files: /^offline-worker\.js$/, budget: 2_500 },

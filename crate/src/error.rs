@@ -22,6 +22,12 @@ pub enum ErrorCode {
     SizeMismatch,
     /// A file's SHA-256, or that of its pieces, differs from its manifest's.
     HashMismatch,
+    /// A public key was given, and the model has no signature beside it.
+    SignatureMissing,
+    /// The model's signature is malformed, by another key, or does not cover the model's files.
+    SignatureInvalid,
+    /// The key, the signature's method or the browser is one with which signatures cannot be verified.
+    SignatureUnsupported,
     /// A file breaks the rules of its own format.
     MalformedFile,
     /// A well-formed file of a format or version that is not supported.

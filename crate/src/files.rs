@@ -11,6 +11,8 @@ use crate::{Error, ErrorCode, Result, formats::Segments};
 #[derive(Default)]
 pub struct ModelFiles {
     verified: BTreeMap<String, Segments>,
+    /// What was found of the verified files that were hashed here.
+    hashes: BTreeMap<String, String>,
     arriving: Option<Arriving>,
 }
 
@@ -23,8 +25,8 @@ struct Arriving {
 }
 
 impl ModelFiles {
-    /// Announces a file of `bytes` bytes whose SHA-256 is `sha256` in hexadecimal, as far as either is known. A file
-    /// that was still arriving is dropped.
+    /// Announces a file of `bytes` bytes whose SHA-256 is `sha256` in hexadecimal, as far as either is known. An empty
+    /// `sha256` is found out; without one the file is not hashed. A file that was still arriving is dropped.
     ///
     /// # Errors
     /// `out-of-memory` where there is no room for it.
@@ -64,9 +66,18 @@ impl ModelFiles {
         let Some(file) = self.arriving.take() else {
             return Err(Error::new(ErrorCode::InvalidInput, "No file was announced."));
         };
-        let (path, bytes) = file.verify()?;
+        let (path, bytes, hash) = file.verify()?;
+        if let Some(hash) = hash {
+            self.hashes.insert(path.clone(), hash);
+        }
         self.verified.insert(path, bytes);
         Ok(())
+    }
+
+    /// The SHA-256 of a verified file, also of one that was taken, in lower-case hexadecimal; `None` where it was not
+    /// hashed here.
+    pub fn hash(&self, path: &str) -> Option<&str> {
+        self.hashes.get(path).map(String::as_str)
     }
 
     /// Removes and returns a verified file.
@@ -92,20 +103,21 @@ impl Arriving {
         self.bytes.push(chunk).map_err(|e| e.about(&self.path))
     }
 
-    /// The path and the bytes.
-    fn verify(self) -> Result<(String, Segments)> {
+    /// The path, the bytes and their hash.
+    fn verify(self) -> Result<(String, Segments, Option<String>)> {
         if let Some(expected) = self.expected.filter(|expected| *expected != self.bytes.len()) {
             let message = format!("{} has {} of {expected} bytes.", self.path, self.bytes.len());
             return Err(Error::new(ErrorCode::SizeMismatch, message).about(self.path));
         }
-        if let Some((announced, hasher)) = self.sha256 {
-            let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            if hash != announced {
-                let message = format!("{} has SHA-256 {hash}, not {announced}.", self.path);
-                return Err(Error::new(ErrorCode::HashMismatch, message).about(self.path));
-            }
+        let Some((announced, hasher)) = self.sha256 else {
+            return Ok((self.path, self.bytes, None));
+        };
+        let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        if hash != announced && !announced.is_empty() {
+            let message = format!("{} has SHA-256 {hash}, not {announced}.", self.path);
+            return Err(Error::new(ErrorCode::HashMismatch, message).about(self.path));
         }
-        Ok((self.path, self.bytes))
+        Ok((self.path, self.bytes, Some(hash)))
     }
 }
 
@@ -142,7 +154,16 @@ mod tests {
         files.push(b"hel").unwrap();
         files.push(b"lo").unwrap();
         files.close().unwrap();
+        assert_eq!(files.hash("b"), None);
         assert_eq!(files.take("b").unwrap().to_vec().unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_hash_that_nobody_has_said_is_found_out() {
+        let mut files = receive(&[b"hel", b"", b"lo"], 5, "").unwrap_or_default();
+        assert!(files.take("a/b.bin").is_some());
+        assert_eq!(files.hash("a/b.bin"), Some(HELLO));
+        assert_eq!(receive(&[b"hello"], 5, HELLO).unwrap_or_default().hash("a/b.bin"), Some(HELLO));
     }
 
     #[test]

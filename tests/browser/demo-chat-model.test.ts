@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../web/stage.mjs";
+import { hashOf } from "../unit/signature/make.js";
 import { bytesOf, ChatPage, OWN, OWN_PATH, TINY } from "./harness/chat-page.js";
 import { hasChromium } from "./harness/chromium.js";
 import { dripping } from "./harness/replies.js";
@@ -32,6 +33,24 @@ describe.skipIf(!hasChromium)("the chat page's model", () => {
     expect(await chat.text("#model-name")).toBe("model-q8_0.gguf");
     expect(await chat.text("#fetched")).toBe("0 bytes, the model is your own file");
     expect(weightsAskedFor()).toEqual([]);
+  });
+
+  it("says what ran, to whoever has a keyboard, and hands it over as JSON", async () => {
+    const { page } = chat;
+    expect(await page.isVisible("#provenance")).toBe(false);
+    await page.focus("#what-ran summary");
+    await page.keyboard.press("Enter");
+    const hash = hashOf(bytesOf(TINY));
+    expect(await page.locator("#provenance").ariaSnapshot()).toContain("model-q8_0.gguf");
+    expect(await chat.text("#provenance")).toContain(`SHA-256 ${hash}`);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.locator("#copy-provenance", { hasText: "Copied" }).waitFor();
+    const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+    expect(copied).toMatchObject({ address: null, files: [{ sha256: hash }], device: { kind: "cpu" } });
+    await page.locator("#copy-provenance", { hasText: "Copy as JSON" }).waitFor();
+    await page.focus("#what-ran summary");
+    await page.keyboard.press("Enter");
   });
 
   it("says where it runs, and why there", async () => {

@@ -50,6 +50,18 @@ describe.skipIf(!hasChromium)("the demo", () => {
     expect(await best.textContent()).toContain(file);
   });
 
+  it("says what ran", async () => {
+    const { page } = site.opened;
+    await page.click("#what-ran summary");
+    const rows = await page.locator("#provenance > div").allTextContents();
+    expect(rows.find((row) => row.startsWith("File"))).toContain(
+      "SHA-256 263215c3cadd6e16740741a7624ab4cbb6c8e777688bd5331ecfbf5681c2f8ed",
+    );
+    expect(rows.find((row) => row.startsWith("Wasm"))).toMatch(
+      /inglenook_cpu_\w+\.wasmSHA-256 [0-9a-f]{64}$/,
+    );
+  });
+
   it("says which file it did not read", async () => {
     expect(await site.opened.page.textContent("#skipped-list")).toContain("photo.png");
   });

@@ -1,12 +1,14 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { verifyBundle } from "../../web/src/signature/bundle.js";
 import { manifestOf, tinyGguf } from "../browser/harness/models.js";
 import { type ModelServer, serveModels } from "../unit/models/model-server.js";
+import { ed25519, onCurve } from "../unit/signature/make.js";
 import { App, type Outcome } from "./harness/app.js";
 
 const FILES = tinyGguf();
@@ -74,7 +76,62 @@ describe("inglenook pull and verify", () => {
     expect(stderr).toContain("all-MiniLM-L6-v2-Q8_0.gguf is missing");
   });
 
+  it.each(["ed25519", "prime256v1", "secp384r1", "secp521r1"])(
+    "sign models and verify that: %s",
+    async (kind) => {
+      const keys = kind === "ed25519" ? ed25519() : onCurve(kind);
+      writeFileSync(app.path("private.pem"), keys.privateKey.export({ type: "pkcs8", format: "pem" }));
+      writeFileSync(app.path("public.pem"), ed25519().pem + keys.pem);
+      writeFileSync(app.path("other.pem"), ed25519().pem);
+      await inglenook("pull", "own.json");
+      const folder = "public/models/own";
+      rmSync(app.path(folder, "model.sig"), { force: true });
+      const unsigned = await inglenook("verify", "--key", "public.pem");
+      expect([unsigned.code, unsigned.stderr]).toEqual([
+        1,
+        expect.stringContaining("model.sig cannot be read"),
+      ]);
+      mkdirSync(app.path(folder, ".git"), { recursive: true });
+      writeFileSync(app.path(folder, ".git/config"), "x");
+      expect(await inglenook("sign", folder, "--key", "private.pem")).toMatchObject({ code: 0 });
+      const signature = readFileSync(app.path(folder, "model.sig"), "utf8");
+      const { files } = await verifyBundle(signature, keys.pem);
+      expect([...files.keys()].sort()).toEqual(["manifest.json", PATH].sort());
+      expect((await inglenook("verify", "--key", "public.pem")).stdout).toContain("verified and signed");
+      expect((await inglenook("verify", "--key", "other.pem")).stderr).toContain("is refused");
+      writeFileSync(
+        app.path(folder, "manifest.json"),
+        `${readFileSync(app.path(folder, "manifest.json"))}\n`,
+      );
+      expect((await inglenook("verify", "--key", "public.pem")).stderr).toContain(
+        "does not cover manifest.json",
+      );
+      // Signing again does not sign the old signature.
+      expect(await inglenook("sign", folder, "--key", "private.pem", "--to", "else.sig")).toMatchObject({
+        code: 0,
+      });
+      const again = await verifyBundle(readFileSync(app.path("else.sig"), "utf8"), keys.pem);
+      expect([...again.files.keys()]).toEqual([...files.keys()]);
+      expect(await inglenook("sign", folder, "--key", "private.pem")).toMatchObject({ code: 0 });
+      expect((await inglenook("verify", "--key", "public.pem")).code).toBe(0);
+    },
+  );
+
+  it("sign no links", async () => {
+    const { privateKey } = ed25519();
+    writeFileSync(app.path("private.pem"), privateKey.export({ type: "pkcs8", format: "pem" }));
+    mkdirSync(app.path("linked"), { recursive: true });
+    symlinkSync(app.path("own.json"), app.path("linked/own.json"));
+    const { code, stderr } = await inglenook("sign", "linked", "--key", "private.pem");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("is no plain file")]);
+  });
+
   it.each([
+    [2, "with which --key?", ["sign", "shared"]],
+    [2, "sign: which folder?", ["sign", "--key", "own.json"]],
+    [1, "nowhere is no folder", ["sign", "nowhere", "--key", "own.json"]],
+    [1, "own.json has no private key", ["sign", "shared", "--key", "own.json"]],
+    [1, "nothing.pem cannot be read", ["verify", "--key", "nothing.pem"]],
     [1, "no manifest for nothing", ["pull", "nothing"]],
     [1, "no manifest", ["pull", "package.json"]],
     [1, "has no models", ["verify", "shared"]],
@@ -96,7 +153,7 @@ describe("inglenook pull and verify", () => {
 
   it("explain themselves", async () => {
     expect((await app.outcome("npx", "inglenook", "--help")).stdout).toMatch(
-      /pull[\s\S]*verify[\s\S]*serve[\s\S]*copy[\s\S]*offline/,
+      /pull[\s\S]*sign[\s\S]*verify[\s\S]*serve[\s\S]*copy[\s\S]*offline/,
     );
     const { code, stdout } = await inglenook("pull", "--help");
     expect(code).toBe(0);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { tinyChats } from "../browser/harness/chats.js";
 import { largestDifference, normalised, tinyBert } from "../browser/harness/goldens.js";
 import { App } from "./harness/app.js";
-import { CHAT_FILE, putModels } from "./harness/models.js";
+import { CHAT_FILE, CHAT_KEY, putModels } from "./harness/models.js";
 
 let app: App;
 afterEach(() => app?.remove());
@@ -18,7 +18,7 @@ function prepare(): { vectors: Float32Array[]; answer: string } {
     // From `models/` in the working directory, as a page takes them from `models/` beside the document.
     embed: { options: { model }, texts: golden.texts },
     chat: {
-      options: { model: CHAT_FILE, temperature: 0, maxTokens: chat.tokens },
+      options: { model: CHAT_FILE, publicKey: CHAT_KEY, temperature: 0, maxTokens: chat.tokens },
       messages: chat.messages,
     },
   };

@@ -56,7 +56,9 @@ afterEach(() => {
   server.close();
 });
 
-async function read(source: ChatSource = { kind: "url", url }) {
+const atUrl = (): ChatSource => ({ kind: "url", url, name: "tiny.gguf" });
+
+async function read(source: ChatSource = atUrl()) {
   const sink = new FakeSink();
   const progress: ByteProgress[] = [];
   await readSource(source, sink, (p) => progress.push({ ...p }));
@@ -68,7 +70,7 @@ describe("an address", () => {
   it("is read with the length that the host gives, and the second time from the cache", async () => {
     const bytes = weights.length;
     const first = await read();
-    expect(first.sink.opened).toEqual(["tiny.gguf", bytes, undefined]);
+    expect(first.sink.opened).toEqual(["tiny.gguf", bytes, ""]);
     expect(first.sink.content.equals(weights)).toBe(true);
     expect(first.progress[0]).toEqual({ bytesLoaded: 0, bytesFetched: 0, bytesTotal: bytes });
     expect(first.progress.at(-1)).toEqual({ bytesLoaded: bytes, bytesFetched: bytes, bytesTotal: bytes });
@@ -81,7 +83,7 @@ describe("an address", () => {
   it("is read to its end where the host gives no length", async () => {
     answer = (_, response) => void response.write(weights, () => response.end());
     const { sink, progress } = await read();
-    expect(sink.opened).toEqual(["tiny.gguf", undefined, undefined]);
+    expect(sink.opened).toEqual(["tiny.gguf", undefined, ""]);
     expect(progress[0]?.bytesTotal).toBe(Number.POSITIVE_INFINITY);
     const bytes = weights.length;
     expect(progress.at(-1)).toEqual({ bytesLoaded: bytes, bytesFetched: bytes, bytesTotal: bytes });
@@ -120,9 +122,15 @@ describe("an address", () => {
     (globalThis.caches as unknown as FakeCaches).store(key, weights.subarray(0, 10));
     expect((await read()).sink.content.equals(weights)).toBe(true);
     expect(asked).toBe(2);
-    await forgetSource({ kind: "url", url });
+    await forgetSource(atUrl());
     await read();
     expect(asked).toBe(3);
+  });
+
+  it("is checked by its hash where that is known", async () => {
+    const sha256 = "1".repeat(64);
+    const { sink } = await read({ kind: "url", url, name: "tiny.gguf", sha256 });
+    expect(sink.opened).toEqual(["tiny.gguf", weights.length, sha256]);
   });
 
   it("does without a cache", async () => {
@@ -134,7 +142,7 @@ describe("an address", () => {
 describe("a file", () => {
   it("is read where it is, by the name of a GGUF file", async () => {
     const { sink, progress } = await read({ kind: "file", file: new Blob([weights]), name: "mine.bin" });
-    expect(sink.opened).toEqual(["mine.bin.gguf", weights.length, undefined]);
+    expect(sink.opened).toEqual(["mine.bin.gguf", weights.length, ""]);
     expect(sink.content.equals(weights)).toBe(true);
     const bytes = weights.length;
     expect(progress.at(-1)).toEqual({ bytesLoaded: bytes, bytesFetched: 0, bytesTotal: bytes });

@@ -1,11 +1,13 @@
 import type { Availability } from "inglenook";
 import { describe, expect, it } from "vitest";
 import { type CreateOptions, type Loadable, Model, type Source } from "../../web/demo/src/work/model";
+import { provenanceOn } from "./fake-provenance.js";
 
 class FakeLoaded extends EventTarget {
   readonly device = "cpu";
   readonly fallback = null;
   readonly bytesFetched = 7;
+  readonly provenance = provenanceOn("cpu");
   destroyed = false;
 
   destroy() {

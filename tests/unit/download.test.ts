@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ModelFile, ModelManifest } from "../../web/src/manifest.js";
-import { readModel } from "../../web/src/worker/download.js";
+import { folderOf, readModel } from "../../web/src/worker/download.js";
 import type { ByteProgress } from "../../web/src/worker/protocol.js";
 import type { FileSink } from "../../web/src/worker/wanted.js";
 import { FakeCaches } from "./fake-caches.js";
@@ -83,7 +83,7 @@ afterEach(() => {
 async function read(modelHost = host, model = manifest) {
   const files = new FakeFiles();
   const progress: ByteProgress[] = [];
-  await readModel({ manifest: model, modelHost }, files, (p) => progress.push({ ...p }));
+  await readModel(model, folderOf(modelHost, model), files, (p) => progress.push({ ...p }));
   return { files, progress };
 }
 
@@ -200,7 +200,7 @@ describe("readModel with the cache", () => {
     files.push = () => {
       throw new RangeError("no memory");
     };
-    await expect(readModel({ manifest, modelHost: host }, files, () => {})).rejects.toThrow("no memory");
+    await expect(readModel(manifest, folderOf(host, manifest), files, () => {})).rejects.toThrow("no memory");
   });
 });
 

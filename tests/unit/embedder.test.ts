@@ -1,16 +1,20 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Embedder } from "../../web/src/embedder.js";
 import type { ErrorCode } from "../../web/src/error-code.js";
-import type { Fallback, FromWorker, Loaded, ToWorker } from "../../web/src/worker/protocol.js";
+import { InglenookError } from "../../web/src/errors.js";
+import type { Provenance } from "../../web/src/provenance.js";
+import type { DeviceKind, FromWorker, Loaded, ToWorker } from "../../web/src/worker/protocol.js";
+import { provenanceOn } from "./fake-provenance.js";
 import { FakeWorker } from "./fake-worker.js";
 
-const loadedOn = (device: Loaded["device"], fallback: Fallback | null = null): Loaded => ({
-  device,
-  fallback,
+const loadedOn = (device: DeviceKind, known: Partial<Provenance> = {}): Loaded => ({
   dimensions: 2,
   maxTokens: 256,
-  dtype: "f32",
+  provenance: provenanceOn(device, known),
 });
+
+const verifyModel = vi.fn();
+vi.mock("../../web/src/load-signature.js", () => ({ loadSignature: async () => ({ verifyModel }) }));
 
 /** Answers every request by kind; a function is given the worker's number and the message. */
 type Script = Partial<Record<ToWorker["kind"], (nth: number, message: ToWorker) => FromWorker | undefined>>;
@@ -55,6 +59,7 @@ describe("Embedder.create", () => {
         modelHost: "https://app.example/page/models/",
         device: "auto",
         dtype: "auto",
+        signature: null,
       },
     });
     expect(embedder).toMatchObject({ model: "all-minilm-l6-v2-q8_0", dimensions: 2, maxTokens: 256 });
@@ -73,7 +78,7 @@ describe("Embedder.create", () => {
   });
 
   it("passes a dtype on, and says what the model computes in", async () => {
-    script({ load: load({ ...loadedOn("cpu"), dtype: "q8" }) });
+    script({ load: load(loadedOn("cpu", { dtype: "q8" })) });
     const embedder = await Embedder.create({ dtype: "q8" });
     expect(FakeWorker.started[0]?.received[0]).toMatchObject({ params: { dtype: "q8" } });
     expect(embedder.dtype).toBe("q8");
@@ -96,6 +101,36 @@ describe("Embedder.create", () => {
     controller.abort();
     await expect(creation).rejects.toMatchObject({ name: "AbortError" });
     expect(FakeWorker.started[0]?.terminated).toBe(true);
+  });
+
+  it("has a model's signature verified before a worker is started", async () => {
+    script({ load: load(loadedOn("cpu")) });
+    const signature = { algorithm: "Ed25519", key: "ab" } as const;
+    verifyModel.mockImplementationOnce(async (_, source) => ({
+      signature,
+      source: { ...source, signed: 1 },
+    }));
+    await Embedder.create({ publicKey: "PEM" });
+    const [pem, source] = verifyModel.mock.lastCall ?? [];
+    expect([pem, source.modelHost]).toEqual(["PEM", "https://app.example/page/models/"]);
+    expect(FakeWorker.started[0]?.received[0]).toMatchObject({ params: { signature, signed: 1 } });
+    for (const publicKey of ["", null as unknown as string]) {
+      verifyModel.mockRejectedValueOnce({ code: "signature-invalid", message: "No." });
+      const refused = Embedder.create({ publicKey });
+      await expect(refused).rejects.toEqual(new InglenookError("signature-invalid", "No."));
+    }
+    expect(FakeWorker.started).toHaveLength(1);
+  });
+
+  it("says what ran, in data that nobody can change and JSON can hold", async () => {
+    const adapter = { vendor: "acme", architecture: null, device: null, description: null };
+    const device = { kind: "webgpu", threads: 1, relaxedSimd: false, adapter } as const;
+    const loaded = loadedOn("webgpu", { device });
+    script({ load: load(structuredClone(loaded)) });
+    const { provenance } = await Embedder.create();
+    expect(provenance).toEqual(loaded.provenance);
+    expect(JSON.parse(JSON.stringify(provenance))).toEqual(provenance);
+    expect([provenance, provenance.files, provenance.device.adapter].every(Object.isFrozen)).toBe(true);
   });
 
   it("ends the worker when the model cannot be loaded", async () => {
@@ -183,6 +218,10 @@ describe("Embedder.embed", () => {
     const [one, two] = await Promise.all([embedder.embed(["a", "b"]), embedder.embed(["c"])]);
     expect([one.length, two.length]).toEqual([2, 1]);
     expect(embedder).toMatchObject({ device: "cpu", fallback: { reason: "device-lost" } });
+    expect(embedder.provenance).toMatchObject({
+      device: { kind: "cpu" },
+      fallback: { reason: "device-lost" },
+    });
     expect(changes).toHaveBeenCalledTimes(2);
     expect(FakeWorker.started).toHaveLength(2);
   });

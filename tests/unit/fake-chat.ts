@@ -6,6 +6,7 @@ import type {
   Requests,
   ToWorker,
 } from "../../web/src/worker/protocol.js";
+import { provenanceOn } from "./fake-provenance.js";
 import { FakeWorker } from "./fake-worker.js";
 
 type Prompt = Requests["chat-prompt"]["params"];
@@ -28,7 +29,7 @@ export const said = (text: string, tokens = 1) => ({
  * asked.
  */
 export class FakeChat {
-  loaded: ChatLoaded = { device: "cpu", fallback: null, contextWindow: 100 };
+  loaded: ChatLoaded = { provenance: provenanceOn("cpu"), contextWindow: 100 };
   readonly prompts: Prompt[] = [];
   /** Sees every request first; `true` when it has taken care of it. */
   intercept: (worker: FakeWorker, message: ToWorker) => boolean | undefined = () => false;

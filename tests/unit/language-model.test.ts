@@ -1,9 +1,14 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { InglenookError } from "../../web/src/errors.js";
 import { install, LanguageModel } from "../../web/src/language-model.js";
 import { FakeCaches } from "./fake-caches.js";
 import { FakeChat, finished, said } from "./fake-chat.js";
+import { provenanceOn } from "./fake-provenance.js";
 import { FakeWorker } from "./fake-worker.js";
+
+const verifyModel = vi.fn();
+vi.mock("../../web/src/load-signature.js", () => ({ loadSignature: async () => ({ verifyModel }) }));
 
 let chat: FakeChat;
 
@@ -52,6 +57,35 @@ describe("LanguageModel.create", () => {
   it("is the one way to a session", () => {
     const Constructor = LanguageModel as unknown as new () => LanguageModel;
     expect(() => new Constructor()).toThrow(new TypeError("Illegal constructor"));
+  });
+
+  it("has the hash of a file at an address from its signature, and says so, in clones too", async () => {
+    const signature = { algorithm: "P-256", key: "ab" } as const;
+    verifyModel.mockImplementationOnce(async (_, source) => ({
+      signature,
+      source: { ...source, sha256: "cd" },
+    }));
+    const session = await LanguageModel.create({ model: "own/my%20model.gguf?v=1", publicKey: "PEM" });
+    const url = "https://app.example/page/own/my%20model.gguf?v=1";
+    const source = { kind: "url", url, name: "my model.gguf" };
+    expect(verifyModel).toHaveBeenLastCalledWith("PEM", source, { fetch, signal: undefined });
+    expect(FakeWorker.started[0]?.received[0]).toMatchObject({
+      params: { source: { ...source, sha256: "cd" }, signature },
+    });
+    expect(session.provenance).toEqual(chat.loaded.provenance);
+    expect((await session.clone()).provenance).toBe(session.provenance);
+  });
+
+  it("starts no worker for a model that is refused", async () => {
+    verifyModel.mockRejectedValueOnce(new InglenookError("signature-invalid", "No."));
+    const refused = LanguageModel.create({ publicKey: "" });
+    await expect(refused).rejects.toMatchObject({ name: "NetworkError", code: "signature-invalid" });
+    expect(FakeWorker.started).toHaveLength(0);
+  });
+
+  it("refuses an address whose name cannot be read", async () => {
+    const refused = LanguageModel.create({ model: "%ff.gguf" });
+    await expect(refused).rejects.toMatchObject({ code: "invalid-input" });
   });
 
   it("loads the default model from models/ beside the page", async () => {
@@ -233,7 +267,7 @@ describe("LanguageModel.create", () => {
   });
 
   it.each([
-    ["chat-load", { device: "cpu", fallback: null, contextWindow: 100 }],
+    ["chat-load", { provenance: provenanceOn("cpu"), contextWindow: 100 }],
     ["chat-prompt", finished()],
   ] as const)("leaves no session when aborted just after the answer to %s", async (last, result) => {
     const initialPrompts = last === "chat-prompt" ? [{ role: "user", content: "a" } as const] : [];
@@ -829,14 +863,14 @@ describe("destroy", () => {
 
 describe("when the GPU fails", () => {
   const onGpu = () => {
-    chat.loaded = { device: "webgpu", fallback: null, contextWindow: 100 };
+    chat.loaded = { provenance: provenanceOn("webgpu"), contextWindow: 100 };
   };
   /** The first worker dies at its second prompt, after saying some of the answer; the second is on the CPU. */
   const loseGpu = (texts: string[]) => {
     let prompts = 0;
     chat.intercept = (worker, { id, kind }) => {
       if (worker !== FakeWorker.started[0]) {
-        chat.loaded = { device: "cpu", fallback: null, contextWindow: 100 };
+        chat.loaded = { provenance: provenanceOn("cpu"), contextWindow: 100 };
         return false;
       }
       if (kind !== "chat-prompt" || ++prompts < 2) return false;
@@ -918,12 +952,13 @@ describe("when the GPU fails", () => {
 
 describe("when the GPU fails and the session ends", () => {
   it("leaves no worker, even if the new one is ready at that moment", async () => {
-    chat.loaded = { device: "webgpu", fallback: null, contextWindow: 100 };
+    chat.loaded = { provenance: provenanceOn("webgpu"), contextWindow: 100 };
     const session = await LanguageModel.create();
     let ready = () => {};
     chat.intercept = (worker, { id, kind }) => {
       if (kind === "chat-prompt") worker.say({ kind: "died", error: { code: "gpu-lost", message: "Lost." } });
-      ready = () => worker.say({ id, kind: "done", result: { ...chat.loaded, device: "cpu" } });
+      ready = () =>
+        worker.say({ id, kind: "done", result: { ...chat.loaded, provenance: provenanceOn("cpu") } });
       return true;
     };
     const pending = session.prompt("one");

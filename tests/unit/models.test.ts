@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { ModelManifest } from "../../web/src/manifest.js";
 import { totalBytes } from "../../web/src/manifest.js";
-import { resolveHost, resolveModel } from "../../web/src/models.js";
+import { resolveEmbedder, resolveHost, resolveModel } from "../../web/src/models.js";
 
 const FOLDER = new URL("../../models/manifests/", import.meta.url);
 const manifests = readdirSync(FOLDER)
@@ -14,8 +14,8 @@ const own: ModelManifest = { id: "own", files: [{ path: "a/b.gguf", bytes: 7, sh
 beforeEach(() => void vi.stubGlobal("location", new URL("https://app.example/page/")));
 
 describe("resolveModel", () => {
-  it.each(manifests)("knows $id, with hashes", ({ id, files, maxTokens }) => {
-    expect(resolveModel(id)).toEqual({ id, files, maxTokens });
+  it.each(manifests)("knows $id, with hashes", async ({ id, files, maxTokens }) => {
+    expect(await resolveEmbedder(id)).toEqual({ id, files, maxTokens });
   });
 
   it("takes the 8-bit model when none is named", () => {

@@ -102,6 +102,7 @@ function problemOf(command: string): string | undefined {
   }
   if (program === "npx") return isHere(`node_modules/.bin/${first}`) ? undefined : `${first} is no tool here`;
   if (program === "cargo") return cargoProblem(args);
+  if (program === "openssl") return /^(gen)?pkey$/.test(first) ? undefined : `openssl ${first} is unknown`;
   return `${program} is unknown`;
 }
 

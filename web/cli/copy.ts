@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Command, PACKAGE, UsageError } from "./command.js";
 
 /** What workers consist of: what a bundle asks for beside itself. */
-const BESIDE = /^(worker|chat-worker|thread|deliver|shared-\w+|inglenook_\w+)\.(js|js\.map|wasm)$/;
+const BESIDE = /^(worker|chat-worker|thread|deliver|signature|shared-\w+|inglenook_\w+)\.(js|js\.map|wasm)$/;
 
 export const copy: Command = {
   usage: "DIR",

@@ -8,9 +8,10 @@ import { copy } from "./copy.js";
 import { offline } from "./offline.js";
 import { pull } from "./pull.js";
 import { serve } from "./serve.js";
+import { sign } from "./sign.js";
 import { verify } from "./verify.js";
 
-const COMMANDS: Readonly<Record<string, Command>> = { pull, verify, serve, copy, offline };
+const COMMANDS: Readonly<Record<string, Command>> = { pull, sign, verify, serve, copy, offline };
 
 /** Does what the arguments say; returns the exit code: 0, 1 when it failed, 2 when they mean nothing. */
 async function main([name = "", ...args]: readonly string[]): Promise<number> {

@@ -11,6 +11,9 @@ const BUNDLED = fileURLToPath(new URL("../../models/manifests", import.meta.url)
 /** The name of a manifest beside its files. */
 export const MANIFEST = "manifest.json";
 
+/** The name of a signature beside its files. */
+export const SIGNATURE = "model.sig";
+
 /** The manifest of a bundled model, or the application's own from a file that ends in `.json`. */
 export async function manifestOf(model: string): Promise<Manifest> {
   if (model.endsWith(".json")) return readManifest(model);

@@ -3,8 +3,10 @@ import { InglenookError } from "./errors.js";
 import { addEventHandler } from "./event-handler.js";
 import type { ModelManifest } from "./manifest.js";
 import { ModelHost } from "./model-host.js";
-import { checkDevice, checkDtype, resolveHost, resolveModel } from "./models.js";
+import { checkDevice, checkDtype, resolveEmbedder, resolveHost } from "./models.js";
 import { type CreateMonitor, watchLoad } from "./monitor.js";
+import type { Provenance } from "./provenance.js";
+import { verifySigned } from "./signed.js";
 import { probeGpu } from "./worker/gpu-probe.js";
 import type {
   DeviceChoice,
@@ -35,6 +37,11 @@ export interface EmbedderOptions extends EmbedderSource {
    * f32. Default: `"auto"`, which is f32.
    */
   dtype?: EmbedderDtypeChoice | undefined;
+  /**
+   * A public key in PEM, or several of which one is enough: the model is refused unless the `model.sig` beside it is by one of
+   * them, and covers every file. Ed25519, or ECDSA on P-256, P-384 or P-521. `availability` does not look for the signature.
+   */
+  publicKey?: string | undefined;
   /** Receives the event target that reports the download and what follows it. */
   monitor?: ((monitor: CreateMonitor) => void) | undefined;
   /** Ends the creation: `create` rejects with the signal's reason. */
@@ -106,7 +113,7 @@ export class Embedder extends EventTarget {
    */
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
     checkDevice(device);
-    const { id, files } = resolveModel(model);
+    const { id, files } = await resolveEmbedder(model);
     if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
     const { areStored } = await import("./model-store.js");
     if (await areStored(files.map(({ sha256 }) => sha256))) return "available";
@@ -121,20 +128,20 @@ export class Embedder extends EventTarget {
    *   signal's reason when aborted
    */
   static async create(options: EmbedderOptions = {}): Promise<Embedder> {
-    const { model, modelHost, device = "auto", dtype = "auto", monitor, signal } = options;
+    const { model, modelHost, device = "auto", dtype = "auto", publicKey, monitor, signal } = options;
     signal?.throwIfAborted();
     checkDevice(device);
     checkDtype(dtype);
     requireSimd();
-    const manifest = resolveModel(model);
-    const params = { manifest, modelHost: resolveHost(modelHost), device, dtype };
+    const manifest = await resolveEmbedder(model);
+    const source = { kind: "manifest", manifest, modelHost: resolveHost(modelHost) } as const;
     const onProgress = watchLoad(monitor);
     creating.add(manifest);
     try {
-      return new Embedder(
-        manifest.id,
-        await ModelHost.start({ kind: "load", params, startWorker, onProgress }, signal),
-      );
+      const signed = await verifySigned(publicKey, source, signal);
+      const params = { ...signed.source, device, dtype, signature: signed.signature };
+      const host = await ModelHost.start({ kind: "load", params, startWorker, onProgress }, signal);
+      return new Embedder(manifest.id, host);
     } finally {
       creating.delete(manifest);
     }
@@ -152,17 +159,22 @@ export class Embedder extends EventTarget {
 
   /** Where the model runs now. */
   get device(): DeviceKind {
-    return this.#host.loaded.device;
+    return this.provenance.device.kind;
   }
 
   /** What its matrices are multiplied in now. */
   get dtype(): EmbedderDtype {
-    return this.#host.loaded.dtype;
+    return this.provenance.dtype;
   }
 
   /** Why it does not run on the GPU; `null` when it does, or when `device: "cpu"` was asked for. */
   get fallback(): Fallback | null {
-    return this.#host.loaded.fallback;
+    return this.provenance.fallback;
+  }
+
+  /** What vectors come from: model, hashes, build and device. */
+  get provenance(): Provenance {
+    return this.#host.loaded.provenance;
   }
 
   /** Bytes of model files that came over the network, and not from the cache. */

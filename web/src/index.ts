@@ -40,6 +40,13 @@ export type {
   StorageErrorEvent,
 } from "./monitor.js";
 export { type OfflineOptions, type OfflineSite, type OfflineUpdate, offline } from "./offline.js";
+export type {
+  Provenance,
+  ProvenanceAdapter,
+  ProvenanceBuild,
+  ProvenanceDevice,
+  ProvenanceSignature,
+} from "./provenance.js";
 export { similarity } from "./similarity.js";
 export { type ModelName, models, type StoredModel, type StoreEstimate } from "./stored-models.js";
 export { type SearchHit, VectorIndex, type VectorIndexOptions } from "./vector-index.js";

@@ -2,6 +2,7 @@ import type { Availability } from "./embedder.js";
 import { addEventHandler } from "./event-handler.js";
 import type { ModelManifest } from "./manifest.js";
 import type { CreateMonitor } from "./monitor.js";
+import type { Provenance } from "./provenance.js";
 import type { ChatFinish, DeviceChoice, DeviceKind, Fallback } from "./worker/protocol.js";
 
 /** What a message contains; of the kinds of the Prompt API, `text` is the one that there is. */
@@ -112,6 +113,11 @@ export interface LanguageModelCreateCoreOptions extends LanguageModelSampling {
 export interface LanguageModelCreateOptions extends LanguageModelCreateCoreOptions {
   /** How every conversation begins; never left out when the context is full. */
   initialPrompts?: readonly LanguageModelMessage[] | undefined;
+  /**
+   * A public key in PEM, or several of which one is enough: the model is refused unless the `model.sig` beside it is by one of
+   * them, and covers every file. Ed25519, or ECDSA on P-256, P-384 or P-521. `availability` does not look for the signature.
+   */
+  publicKey?: string | undefined;
   /** Receives the event target that reports the download and what follows it, up to the initial prompts. */
   monitor?: ((monitor: CreateMonitor) => void) | undefined;
   /** Ends the creation, and later the session. */
@@ -209,6 +215,8 @@ export abstract class LanguageModel extends EventTarget {
   abstract get device(): DeviceKind;
   /** Why it does not run on the GPU; `null` when it does, or when `device: "cpu"` was asked for. */
   abstract get fallback(): Fallback | null;
+  /** What answers come from: model, hashes, build and device. */
+  abstract get provenance(): Provenance;
   /** Bytes of model files that came over the network, and neither from the cache nor from disk. */
   abstract get bytesFetched(): number;
   /** How the last answer of this session came about; `null` before the first. */

@@ -46,9 +46,7 @@ export class ModelLoader<K extends LoadKind> {
   }
 
   async startOnCpu(fallback: Fallback, signal: AbortSignal | undefined): Promise<ModelWorker<K>> {
-    const worker = await this.#startOn("cpu", signal);
-    worker.loaded.fallback = fallback;
-    return worker;
+    return this.#startOn("cpu", signal, fallback);
   }
 
   /** Why `error` moves the model to the CPU; `null` when it is no failure of the GPU, or the GPU was demanded. */
@@ -56,7 +54,11 @@ export class ModelLoader<K extends LoadKind> {
     return this.#source.params.device === "auto" ? fallbackOf(error) : null;
   }
 
-  async #startOn(device: DeviceChoice, signal: AbortSignal | undefined): Promise<ModelWorker<K>> {
+  async #startOn(
+    device: DeviceChoice,
+    signal: AbortSignal | undefined,
+    fallback?: Fallback,
+  ): Promise<ModelWorker<K>> {
     const { kind, params, startWorker, onProgress } = this.#source;
     const client = new WorkerClient(startWorker());
     const before = this.bytesFetched;
@@ -72,10 +74,16 @@ export class ModelLoader<K extends LoadKind> {
           },
         },
       );
+      loaded.provenance = frozen({ ...loaded.provenance, ...(fallback && { fallback }) });
       return { client, loaded };
     } catch (error) {
       client.die(error);
       throw error;
     }
   }
+}
+
+/** A copy of plain data, which nobody can change. */
+function frozen<T>(data: T): T {
+  return JSON.parse(JSON.stringify(data), (_, value) => Object.freeze(value));
 }

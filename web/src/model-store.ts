@@ -75,7 +75,8 @@ function nameOf(model: ModelName): string {
 }
 
 function describe(model: string, all: Entry[]): StoredModel {
-  const entries = belongingTo(model, all);
+  // What belongs to a model and is none of its files counts as 0 bytes: its signature.
+  const entries = belongingTo(model, all).filter(({ record }) => record.models?.[model] !== 0);
   const used = Math.max(...entries.map(({ record }) => record.usedAt ?? 0), 0);
   const bytesTotal = Math.max(...entries.map(({ record }) => record.models?.[model] ?? record.bytes), 0);
   const complete = sum(entries, ({ record }) => (record.complete ? record.bytes : 0));

@@ -1,22 +1,23 @@
-// By name, so that the rest of the manifests is not bundled.
-import {
-  files as f32Files,
-  id as f32Id,
-  maxTokens as f32MaxTokens,
-} from "../../models/manifests/all-minilm-l6-v2.json";
-import {
-  files as q8Files,
-  id as q8Id,
-  maxTokens as q8MaxTokens,
-} from "../../models/manifests/all-minilm-l6-v2-q8_0.json";
+// By name, so that the rest of the manifest is not bundled.
+import { files, id, maxTokens } from "../../models/manifests/all-minilm-l6-v2-q8_0.json";
 import { InglenookError } from "./errors.js";
 import type { ModelFile, ModelManifest } from "./manifest.js";
+import { isHash, isPath } from "./manifest-values.js";
 import type { DeviceChoice, EmbedderDtypeChoice } from "./worker/protocol.js";
 
+const F32 = "all-minilm-l6-v2";
+
 const BUNDLED: readonly ModelManifest[] = [
-  { id: q8Id, files: q8Files, maxTokens: q8MaxTokens },
-  { id: f32Id, files: f32Files, maxTokens: f32MaxTokens },
+  { id, files, maxTokens },
+  { id: F32, files: [] },
 ];
+
+/** The manifest of an embedding model, as of `resolveModel`. That of the model in F32 is loaded when that is named. */
+export async function resolveEmbedder(model?: string | ModelManifest): Promise<ModelManifest> {
+  if (model !== F32) return resolveModel(model);
+  const { MINILM_F32 } = await import("./minilm-f32.js");
+  return { ...MINILM_F32 };
+}
 
 /**
  * The manifest of `model`: a name of one of `bundled`, or the application's own manifest, checked. The first of
@@ -63,11 +64,6 @@ function checkChoice(what: string, given: string, [one, other]: [string, string]
   throw new InglenookError("invalid-input", message);
 }
 
-// Names become part of an address: no empty, `.` or `..` segment may lead out of the model's folder.
-const SAFE_PATH = /^(?!\.{1,2}(\/|$))[^/\\]+(\/(?!\.{1,2}(\/|$))[^/\\]+)*$/;
-
-const isPath = (value: unknown) => typeof value === "string" && SAFE_PATH.test(value);
-const isHash = (value: unknown) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 const isLength = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isLimit = (value: unknown) => value === undefined || (isLength(value) && value !== 0);
 const isFile = (file: Partial<ModelFile> | null) =>

@@ -50,6 +50,20 @@ impl TensorFile {
         self.tensors.get(name)
     }
 
+    /// The type that most numbers of the file are stored in; `None` where there are none.
+    pub fn main_dtype(&self) -> Option<Dtype> {
+        let mut counts: Vec<(Dtype, usize)> = Vec::new();
+        for TensorInfo { dtype, shape, .. } in self.tensors.values() {
+            let numbers = shape.iter().product::<usize>();
+            match counts.iter_mut().find(|(known, _)| known == dtype) {
+                Some((_, count)) => *count += numbers,
+                None if numbers > 0 => counts.push((*dtype, numbers)),
+                None => {}
+            }
+        }
+        counts.into_iter().max_by_key(|(_, count)| *count).map(|(dtype, _)| dtype)
+    }
+
     /// The names of the tensors that were not read yet, sorted.
     pub fn unread(&self) -> Vec<String> {
         let unread = self.unread.borrow();
@@ -202,6 +216,16 @@ mod tests {
         assert_eq!(bytes.len(), 11);
         drop(rows);
         assert_eq!(file.held(), before - 16);
+    }
+
+    #[test]
+    fn the_main_dtype_is_that_of_most_numbers_and_not_of_most_tensors() {
+        assert_eq!(file().tensors.main_dtype(), Some(Dtype::I8));
+        let few = |name| Tensor::new(name, &[1], 0, vec![0; 4]);
+        let many = Tensor::new("many", &[32], 8, vec![0; 34]);
+        let bytes = Gguf::default().tensor(few("a")).tensor(many).tensor(few("z")).bytes();
+        assert_eq!(open_gguf(bytes).unwrap().tensors.main_dtype(), Some(Dtype::Q8_0));
+        assert_eq!(open_gguf(Gguf::default().bytes()).unwrap().tensors.main_dtype(), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub use job::Job;
 use crate::{
     Result,
     device::{Device, read},
+    formats::Dtype,
     models::bert::{Bert, BertConfig},
     nn::{Padding, Precision, pool},
     tokenizer::Tokenizer,
@@ -25,6 +26,7 @@ pub struct Embedder {
     pooling: Pooling,
     normalise: bool,
     precision: Precision,
+    stored: Option<Dtype>,
     max_tokens: usize,
     device: Device,
 }
@@ -48,6 +50,11 @@ impl Embedder {
     /// What the linear layers compute in: `f32` or `q8`.
     pub fn dtype(&self) -> &'static str {
         dtype::name(self.precision)
+    }
+
+    /// The type that most numbers of the weights' file are stored in.
+    pub fn stored(&self) -> Option<Dtype> {
+        self.stored
     }
 
     /// The longest text in tokens, special tokens included; longer ones are cut.

@@ -14,6 +14,7 @@ pub use plan::{Job, PlanOptions};
 use crate::{
     Result,
     device::Device,
+    formats::Dtype,
     generate::Sequence,
     models::llama::Llama,
     tokenizer::{
@@ -48,6 +49,14 @@ pub struct Info {
     pub layers: usize,
     /// Whether the file says how a conversation is written. Without, the messages are joined by line breaks.
     pub has_template: bool,
+    /// The length of the file.
+    pub bytes: usize,
+    /// Its SHA-256 in lower-case hexadecimal, where it was hashed on its way in.
+    pub sha256: Option<String>,
+    /// The type that most numbers of the file are stored in.
+    pub stored: Option<Dtype>,
+    /// What weights of that type are multiplied by: `q8`, rows rounded to eight bits, or `f32`.
+    pub dtype: &'static str,
 }
 
 /// What a model has read of a conversation. A clone shares the memory until one of the two goes on.

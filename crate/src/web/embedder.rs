@@ -34,6 +34,10 @@ pub struct EmbedderInfo {
     /// What the linear layers compute in.
     #[tsify(type = "\"f32\" | \"q8\"")]
     pub dtype: &'static str,
+    /// The type that most numbers of the weights' file are stored in, as the format spells it.
+    #[tsify(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
 }
 
 /// A loaded embedding model.
@@ -71,6 +75,7 @@ impl TextEmbedder {
             pooling: self.0.pooling().name(),
             normalised: self.0.normalised(),
             dtype: self.0.dtype(),
+            stored: self.0.stored().map(|dtype| dtype.to_string()),
         })
     }
 

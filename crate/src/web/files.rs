@@ -19,7 +19,7 @@ impl ModelFiles {
     }
 
     /// Announces a file by its path in the manifest, and its length in bytes and its SHA-256 in hexadecimal where they
-    /// are known.
+    /// are known. An empty SHA-256 is found out; without one the file is not hashed.
     pub fn open(&mut self, path: &str, bytes: Option<f64>, sha256: Option<String>) -> Result<(), JsValue> {
         // Saturates: what is more than this memory can address cannot be reserved either.
         let bytes = bytes.map(|bytes| bytes as usize);

@@ -36,6 +36,19 @@ pub struct ChatInfo {
     pub layers: usize,
     /// Whether the file says how a conversation is written.
     pub has_template: bool,
+    /// The length of the file.
+    pub bytes: usize,
+    /// Its SHA-256 in lower-case hexadecimal, where it was hashed on its way in.
+    #[tsify(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The type that most numbers of the file are stored in, as the format spells it.
+    #[tsify(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
+    /// What weights of that type are multiplied by: rows rounded to eight bits, or f32.
+    #[tsify(type = "\"f32\" | \"q8\"")]
+    pub dtype: &'static str,
 }
 
 /// Who says something.
@@ -251,6 +264,10 @@ impl From<language_model::Info> for ChatInfo {
             parameters: info.parameters,
             layers: info.layers,
             has_template: info.has_template,
+            bytes: info.bytes,
+            sha256: info.sha256,
+            stored: info.stored.map(|dtype| dtype.to_string()),
+            dtype: info.dtype,
         }
     }
 }

@@ -8,7 +8,7 @@ import { hostModel, tinyGguf } from "../../browser/harness/models.js";
 import { whole } from "../../browser/harness/replies.js";
 import type { TestServer } from "../../browser/harness/server.js";
 import "../../browser/harness/page.js";
-import { CHAT_FILE } from "./models.js";
+import { CHAT_FILE, CHAT_KEY, CHAT_SIGNATURE } from "./models.js";
 
 // What a check leaves in the page.
 declare global {
@@ -28,6 +28,7 @@ export async function expectRightAnswers(
   const { page, errors } = opened;
   await expectVectors(page, hostModel(server, tinyGguf()), `${server.url}models/`);
   server.answer(`/${CHAT_FILE}`, whole(tinyLlama("model-q8_0.gguf")));
+  server.answer("/models/model.sig", whole(CHAT_SIGNATURE));
   await expectAnswer(page, `${server.url}${CHAT_FILE}`);
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
   expect(errors).toEqual([]);
@@ -53,14 +54,15 @@ export async function expectVectors(page: Page, model: ModelManifest, modelHost:
   await page.evaluate(() => embedder.destroy());
 }
 
-/** Has the page chat with the tiny model at an address. */
+/** Has the page chat with the tiny model at an address, whose signature it verifies. */
 export async function expectAnswer(page: Page, address: string): Promise<void> {
   const [chat] = tinyChats();
   if (!chat) throw new Error("There is no golden chat.");
   const answer = await page.evaluate(
-    async ([model, messages, maxTokens]) => {
+    async ([model, publicKey, messages, maxTokens]) => {
       const session = await inglenook.LanguageModel.create({
         model,
+        publicKey,
         device: "cpu",
         temperature: 0,
         maxTokens,
@@ -69,7 +71,7 @@ export async function expectAnswer(page: Page, address: string): Promise<void> {
       session.destroy();
       return answer;
     },
-    [address, chat.messages, chat.tokens] as const,
+    [address, CHAT_KEY, chat.messages, chat.tokens] as const,
   );
   expect(answer).toBe(chat.answer);
 }

@@ -11,6 +11,7 @@ import { IntakeView } from "./view/intake-view";
 import { ModelView } from "./view/model-view";
 import { OfflineView, type Restart } from "./view/offline-view";
 import { ProgressView } from "./view/progress-view";
+import { ProvenanceView } from "./view/provenance-view";
 import { SearchView } from "./view/search-view";
 import { deviceFromAddress } from "./work/device-from-address";
 import { Indexer } from "./work/indexer";
@@ -39,6 +40,7 @@ const indexer = new Indexer(library, model, index, turns);
 const search = new Search(model, index, indexer, turns);
 
 new ModelView(model);
+new ProvenanceView(model);
 new ProgressView(indexer, model);
 new FilesView(library, indexer, remove);
 new IntakeView((found) => void take(found));

@@ -7,6 +7,7 @@ import type {
 } from "../language-model.js";
 import { checkDevice } from "../models.js";
 import { watchLoad } from "../monitor.js";
+import { verifySigned } from "../signed.js";
 import { probeGpu } from "../worker/gpu-probe.js";
 import type { ChatMessage, ChatSource, Requests } from "../worker/protocol.js";
 import { hasSimd, requireSimd } from "../worker/simd.js";
@@ -59,7 +60,7 @@ export async function create(options: LanguageModelCreateOptions): Promise<Langu
 async function load(
   options: LanguageModelCreateOptions,
 ): Promise<{ session: Session; initial: ChatMessage[] }> {
-  const { device = "auto", initialPrompts = [], monitor, signal } = options;
+  const { device = "auto", initialPrompts = [], publicKey, monitor, signal } = options;
   const supported = supportsText(options);
   const initial = initialOf(initialPrompts);
   const sampling = samplingOf(options);
@@ -69,11 +70,9 @@ async function load(
   if (!supported) throw new DOMException("There is no such input or output.", "NotSupportedError");
   requireSimd();
   const source = sourceOf(options);
-  const engine = await loadEngine(
-    { source, device, contextWindow: windowOf(options, source) },
-    monitor,
-    signal,
-  );
+  const contextWindow = windowOf(options, source);
+  const signed = await verifySigned(publicKey, source, signal);
+  const engine = await loadEngine({ ...signed, device, contextWindow }, monitor, signal);
   const setup = { engine, model: nameOf(source), sampling, samplingMode, keep: initial.length };
   return { session: new Session(setup, engine.open()), initial };
 }

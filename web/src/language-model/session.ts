@@ -7,6 +7,7 @@ import {
   type LanguageModelSamplingMode,
 } from "../language-model.js";
 import { unlessAborted } from "../model-host.js";
+import type { Provenance } from "../provenance.js";
 import type { ChatMessage, DeviceKind, Fallback, Sampling } from "../worker/protocol.js";
 import type { ChatEngine } from "./engine.js";
 import { inSpecWords } from "./exceptions.js";
@@ -62,11 +63,15 @@ export class Session extends LanguageModel {
   }
 
   get device(): DeviceKind {
-    return this.#setup.engine.loaded.device;
+    return this.provenance.device.kind;
   }
 
   get fallback(): Fallback | null {
-    return this.#setup.engine.loaded.fallback;
+    return this.provenance.fallback;
+  }
+
+  get provenance(): Provenance {
+    return this.#setup.engine.loaded.provenance;
   }
 
   get bytesFetched(): number {

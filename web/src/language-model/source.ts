@@ -12,7 +12,7 @@ export function sourceOf({ model, modelHost }: LanguageModelCreateCoreOptions): 
     return { kind: "file", file: model, name: (model as Partial<File>).name ?? "model.gguf" };
   }
   if (model instanceof URL || (typeof model === "string" && isAddress(model))) {
-    return { kind: "url", url: resolved(model) };
+    return { kind: "url", ...resolved(model) };
   }
   const manifest = resolveModel(model as string | ModelManifest | undefined, CHAT_MODELS);
   return { kind: "manifest", manifest, modelHost: resolveHost(modelHost) };
@@ -20,9 +20,7 @@ export function sourceOf({ model, modelHost }: LanguageModelCreateCoreOptions): 
 
 /** What the model is called: its manifest's name, or its file's. */
 export function nameOf(source: ChatSource): string {
-  if (source.kind === "manifest") return source.manifest.id;
-  if (source.kind === "file") return source.name;
-  return decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "");
+  return source.kind === "manifest" ? source.manifest.id : source.name;
 }
 
 /** Whether nothing of the model has to be fetched. */
@@ -44,11 +42,11 @@ function isAddress(text: string): boolean {
   return /^https?:/i.test(text) || /\.gguf([?#]|$)/i.test(text);
 }
 
-function resolved(address: string | URL): string {
+function resolved(address: string | URL): { url: string; name: string } {
   try {
     const url = new URL(address, globalThis.document?.baseURI ?? location.href);
     url.hash = "";
-    return url.href;
+    return { url: url.href, name: decodeURIComponent(url.pathname.split("/").at(-1) ?? "") };
   } catch (cause) {
     throw new InglenookError("invalid-input", `model is no address: ${address}.`, { cause });
   }

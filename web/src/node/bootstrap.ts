@@ -2,21 +2,16 @@
  * What a worker thread starts with: it becomes enough of a Web Worker for the package's workers, and loads the one that
  * it is for.
  */
-import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
-import { fetchFile } from "./fetch-file.js";
+import { fetchAnywhere } from "./fetch-file.js";
 
 const events = new EventTarget();
-const fetchRemote = globalThis.fetch;
 
 Object.assign(globalThis, {
   self: globalThis,
   addEventListener: events.addEventListener.bind(events),
   postMessage: (message: unknown, transfer: ArrayBuffer[]) => parentPort?.postMessage(message, transfer),
-  fetch: (input: string | URL, init?: RequestInit) => {
-    const url = new URL(input);
-    return url.protocol === "file:" ? fetchFile(fileURLToPath(url)) : fetchRemote(url, init);
-  },
+  fetch: fetchAnywhere,
 });
 // Node has none of these or less than a browser, Deno more: no GPU, and no cache for files that lie on the disk.
 Object.defineProperties(globalThis, { navigator: { value: {} }, caches: { value: undefined } });

@@ -1,16 +1,17 @@
-import { type ModelFile, type ModelManifest, totalBytes } from "../manifest.js";
+import { type ModelManifest, totalBytes } from "../manifest.js";
 import { loadDelivery } from "./load-delivery.js";
 import type { ByteProgress } from "./protocol.js";
 import { readStored } from "./read-stored.js";
 import type { FileSink, OnFileProgress, Wanted } from "./wanted.js";
 
 /**
- * Fills `sink` with every file of the model, from the store where that has them, else from the host.
+ * Fills `sink` with every file of the model, from the store where that has them, else from its folder at the host.
  *
  * Each file is hashed while it arrives; one that is not what the manifest says is refused and not kept.
  */
 export async function readModel(
-  { manifest, modelHost }: { manifest: ModelManifest; modelHost: string },
+  manifest: ModelManifest,
+  folder: string,
   sink: FileSink,
   onProgress: (progress: ByteProgress) => void,
 ): Promise<void> {
@@ -21,7 +22,8 @@ export async function readModel(
   for (const file of manifest.files) {
     let bytesFetched = fetchedBefore;
     onProgress({ bytesLoaded: before, bytesFetched, bytesTotal });
-    const wanted = { ...file, url: addressOf(manifest, modelHost, file), entry: file.sha256, owner };
+    const url = folder + encodePath(file.path);
+    const wanted = { ...file, url, entry: file.sha256, owner };
     await readWanted(wanted, sink, ({ received, fetched, perSecond, notStored }) => {
       bytesFetched = fetchedBefore + fetched;
       onProgress({ bytesLoaded: before + received, bytesFetched, bytesTotal, perSecond, notStored });
@@ -39,6 +41,11 @@ export async function readWanted(wanted: Wanted, sink: FileSink, onProgress: OnF
   await deliver(wanted, sink, onProgress);
 }
 
-function addressOf({ id }: ModelManifest, modelHost: string, { path }: ModelFile): string {
-  return modelHost + `${id}/${path}`.split("/").map(encodeURIComponent).join("/");
+/** The address of a model's folder; it ends in a slash. */
+export function folderOf(modelHost: string, { id }: ModelManifest): string {
+  return `${modelHost}${encodePath(id)}/`;
+}
+
+function encodePath(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
 }

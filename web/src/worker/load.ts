@@ -1,8 +1,9 @@
-import { readModel } from "./download.js";
+import { folderOf, readModel } from "./download.js";
 import type { EmbedEngine } from "./embed-queue.js";
 import { openDevice } from "./open-device.js";
 import { prepared } from "./prepared.js";
 import type { DeviceKind, Loaded, LoadProgress, Requests } from "./protocol.js";
+import { provenanceOf } from "./provenance.js";
 
 /** A model that is ready to work, and what it says of itself. */
 export interface LoadedModel extends EmbedEngine {
@@ -14,13 +15,17 @@ export async function loadModel(
   params: Requests["load"]["params"],
   { onDevice, onProgress }: { onDevice(kind: DeviceKind): void; onProgress(progress: LoadProgress): void },
 ): Promise<LoadedModel> {
-  const { wasm, device, placed } = await openDevice(params.device, onDevice);
+  const { dtype: wanted, manifest, signature } = params;
+  const address = folderOf(params.modelHost, manifest);
+  const opened = await openDevice(params.device, onDevice);
+  const { wasm, device } = opened;
   const files = new wasm.ModelFiles();
-  await readModel(params, files, onProgress);
-  const { dtype: wanted, manifest } = params;
+  await readModel(manifest, address, files, onProgress);
   const embedder = await prepared(device, onProgress, (tell) =>
     wasm.TextEmbedder.load(device, files, wanted, manifest.maxTokens, tell),
   );
-  const { dimensions, maxTokens, dtype } = embedder.info();
-  return { device, embedder, loaded: { ...placed, dimensions, maxTokens, dtype } };
+  const { dimensions, maxTokens, dtype, stored: quantisation = null } = embedder.info();
+  const model = { model: manifest.id, address, files: manifest.files, signature, quantisation, dtype };
+  const provenance = await provenanceOf(opened, model);
+  return { device, embedder, loaded: { dimensions, maxTokens, provenance } };
 }

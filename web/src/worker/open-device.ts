@@ -1,5 +1,6 @@
+import type { ProvenanceAdapter } from "../provenance.js";
 import { errorOf, probeGpu } from "./gpu-probe.js";
-import type { DeviceChoice, DeviceKind, Placed } from "./protocol.js";
+import type { DeviceChoice, DeviceKind, Fallback } from "./protocol.js";
 import { withSubgroups } from "./request-device.js";
 import { type Device, startCpuWasm, startGpuWasm, startPool, type Wasm } from "./wasm.js";
 
@@ -7,7 +8,10 @@ import { type Device, startCpuWasm, startGpuWasm, startPool, type Wasm } from ".
 export interface OpenDevice {
   wasm: Wasm;
   device: Device;
-  placed: Placed;
+  kind: DeviceKind;
+  fallback: Fallback | null;
+  /** The GPU. */
+  adapter: ProvenanceAdapter | null;
 }
 
 /** Chooses the device and starts the build for it. `onDevice` is told before the build is fetched. */
@@ -19,15 +23,14 @@ export async function openDevice(
   if (fallback && choice === "webgpu") throw errorOf(fallback);
   const kind = choice === "cpu" || fallback ? "cpu" : "webgpu";
   onDevice(kind);
-  const placed = { device: kind, fallback } as const;
   if (kind === "cpu") {
     const wasm = await startCpuWasm();
     startPool();
-    return { wasm, device: wasm.Device.cpu(), placed };
+    return { wasm, device: wasm.Device.cpu(), kind, fallback, adapter: null };
   }
   const wasm = await startGpuWasm();
-  const { opened: device, ...traits } = await withSubgroups(() => wasm.Device.webgpu());
+  const { opened: device, adapter, ...traits } = await withSubgroups(() => wasm.Device.webgpu());
   if (traits.subgroups) device.useSubgroups();
   if (traits.software) device.useFewKernels();
-  return { wasm, device, placed };
+  return { wasm, device, kind, fallback, adapter };
 }

@@ -12,7 +12,7 @@ export interface StoredRecord {
   validator?: string | undefined;
   /** When it was last read or written, in milliseconds since 1970. */
   usedAt?: number | undefined;
-  /** The models that it belongs to, by name: the bytes of all their files. */
+  /** The models that it belongs to, by name: the bytes of all their files, or 0 where it is none of their files. */
   models?: Record<string, number>;
 }
 

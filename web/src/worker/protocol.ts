@@ -7,6 +7,7 @@
  */
 import type { ErrorRecord } from "../errors.js";
 import type { ModelManifest } from "../manifest.js";
+import type { Provenance, ProvenanceSignature } from "../provenance.js";
 
 /** Where a model runs. */
 export type DeviceKind =
@@ -59,17 +60,15 @@ export interface SearchHit {
   score: number;
 }
 
-/** Where a model was loaded. */
-export interface Placed {
-  device: DeviceKind;
-  fallback: Fallback | null;
+/** What a loaded model says of itself. */
+export interface Known {
+  provenance: Provenance;
 }
 
 /** What a loaded embedding model says of itself. */
-export interface Loaded extends Placed {
+export interface Loaded extends Known {
   dimensions: number;
   maxTokens: number;
-  dtype: EmbedderDtype;
 }
 
 /** How far the loading of a model has come: first its files, then what is made of them. */
@@ -104,13 +103,13 @@ export interface ChatMessage {
 /** Where the bytes of a language model are. */
 export type ChatSource =
   | { kind: "manifest"; manifest: ModelManifest; modelHost: string }
-  /** The address of one GGUF file. */
-  | { kind: "url"; url: string }
+  /** The address of one GGUF file, the last part of it, and its hash if that is known. */
+  | { kind: "url"; url: string; name: string; sha256?: string | undefined }
   /** A GGUF file in the application's hands. */
   | { kind: "file"; file: Blob; name: string };
 
 /** What a loaded language model says of itself. */
-export interface ChatLoaded extends Placed {
+export interface ChatLoaded extends Known {
   /** Tokens of prompt and answer together. */
   contextWindow: number;
 }
@@ -174,6 +173,8 @@ export interface Requests {
       modelHost: string;
       device: DeviceChoice;
       dtype: EmbedderDtypeChoice;
+      /** What the page has verified. */
+      signature: ProvenanceSignature | null;
     };
     result: Loaded;
     progress: LoadProgress;
@@ -185,7 +186,12 @@ export interface Requests {
     progress: EmbedProgress;
   };
   "chat-load": {
-    params: { source: ChatSource; device: DeviceChoice; contextWindow: number | undefined };
+    params: {
+      source: ChatSource;
+      device: DeviceChoice;
+      contextWindow: number | undefined;
+      signature: ProvenanceSignature | null;
+    };
     result: ChatLoaded;
     progress: LoadProgress;
   };

@@ -1,7 +1,10 @@
 import type { ErrorRecord } from "../errors.js";
 import type { ModelFile } from "../manifest.js";
 
-/** Where the bytes go: in order, file by file. `close` throws unless length and hash are those it was told. */
+/**
+ * Where the bytes go: in order, file by file. `close` throws unless length and hash are those it was told; an empty hash is one
+ * that is not known and shall be found out.
+ */
 export interface FileSink {
   open(path: string, bytes: number | undefined, sha256: string | undefined): void;
   push(chunk: Uint8Array): void;

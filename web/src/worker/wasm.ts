@@ -1,9 +1,11 @@
 import { InglenookError } from "../errors.js";
+import { digestOf, toHex } from "./pieces.js";
 import type { DeviceKind } from "./protocol.js";
 import { hasRelaxedSimd } from "./simd.js";
 import { startThreads, threadCount } from "./threads.js";
 
 export type {
+  ChatInfo,
   ChatJob,
   ChatModel,
   ChatSession,
@@ -17,7 +19,7 @@ export type {
 /** What a build's glue exports, less the raw exports of its module, which differ from build to build. */
 type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
   default(options: {
-    module_or_path: URL | WebAssembly.Module;
+    module_or_path: PromiseLike<Response> | WebAssembly.Module;
     memory?: WebAssembly.Memory;
     thread_stack_size?: number;
   }): Promise<unknown>;
@@ -33,18 +35,26 @@ export type GpuWasm = Bindings<typeof import("../../generated/gpu/inglenook_gpu.
 // `new URL(…, import.meta.url)` in full, so that bundlers find the files and take them along as they are. The
 // glue is no part of the worker's own bundle: bundlers that make classic workers could not split it off.
 const CPU = {
+  file: "inglenook_cpu.wasm",
+  relaxedSimd: false,
   glue: () => new URL("./inglenook_cpu.js", import.meta.url),
   code: () => new URL("./inglenook_cpu.wasm", import.meta.url),
 };
 const CPU_RELAXED = {
+  file: "inglenook_cpu_relaxed.wasm",
+  relaxedSimd: true,
   glue: () => new URL("./inglenook_cpu_relaxed.js", import.meta.url),
   code: () => new URL("./inglenook_cpu_relaxed.wasm", import.meta.url),
 };
 const CPU_THREADS = {
+  file: "inglenook_cpu_threads.wasm",
+  relaxedSimd: true,
   glue: () => new URL("./inglenook_cpu_threads.js", import.meta.url),
   code: () => new URL("./inglenook_cpu_threads.wasm", import.meta.url),
 };
 const GPU = {
+  file: "inglenook_gpu.wasm",
+  relaxedSimd: false,
   glue: () => new URL("./inglenook_gpu.js", import.meta.url),
   code: () => new URL("./inglenook_gpu.wasm", import.meta.url),
 };
@@ -78,6 +88,7 @@ export function startPool(): void {
   if (!shared) return;
   const [module, memory] = [shared.poolModule(), shared.poolMemory()];
   startThreads({ glue: CPU_THREADS.glue().href, module, memory });
+  running.threads = threadCount();
 }
 
 /** Fetches, compiles and starts the build with WebGPU, which is several times larger. */
@@ -85,10 +96,27 @@ export async function startGpuWasm(): Promise<GpuWasm> {
   return start<GpuWasm>(GPU, "webgpu");
 }
 
-async function start<T extends Wasm>({ glue, code }: typeof CPU, device: DeviceKind): Promise<T> {
+/** The build that was started last, and what it computes on. */
+export let running: {
+  file: string;
+  relaxedSimd: boolean;
+  threads: number;
+  /** Of the file; `null` where it cannot be hashed. */
+  sha256: Promise<string | null>;
+};
+
+async function start<T extends Wasm>({ glue, code, ...build }: typeof CPU, device: DeviceKind): Promise<T> {
   try {
     const wasm: T = await import(/* @vite-ignore */ /* webpackIgnore: true */ glue().href);
-    await wasm.default({ module_or_path: code() });
+    const fetched = async () => {
+      const answer = await fetch(code());
+      running = { ...build, threads: 1, sha256: hashOf(answer.clone()).catch(() => null) };
+      return answer;
+    };
+    // Where there is not the memory that threads share, nothing may be fetched: so it is when this is awaited.
+    // biome-ignore lint/suspicious/noThenProperty: a promise that has not begun
+    const answer: PromiseLike<Response> = { then: (take, fail) => fetched().then(take, fail) };
+    await wasm.default({ module_or_path: answer });
     return wasm;
   } catch (cause) {
     throw new InglenookError(
@@ -97,4 +125,9 @@ async function start<T extends Wasm>({ glue, code }: typeof CPU, device: DeviceK
       { detail: code().href },
     );
   }
+}
+
+/** The SHA-256 of a file while it is compiled. */
+async function hashOf(answer: Response): Promise<string> {
+  return toHex(await digestOf(await answer.arrayBuffer()));
 }

@@ -50,14 +50,24 @@ impl Embedder {
         let config = BertConfig::from_gguf(&file)?;
         let pooling = Pooling::from_gguf(file.metadata.u32("bert.pooling_type")?)?;
         let tokenizer = Tokenizer::from_gguf(&file.metadata)?;
-        let precision = dtype.precision(device.kind());
+        let (precision, stored) = (dtype.precision(device.kind()), file.tensors.main_dtype());
         progress.begin(1);
         let bert = Bert::load(&config, &GgufWeights(&file), precision, device.burn())?;
         progress.step();
         test(&config, &device, &mut progress).await?;
         // A GGUF file does not say whether vectors are normalised; llama.cpp does so unless told otherwise.
-        Self { bert, tokenizer, pooling, normalise: true, precision, max_tokens: usize::MAX, config, device }
-            .limited(limit)
+        Self {
+            bert,
+            tokenizer,
+            pooling,
+            normalise: true,
+            precision,
+            stored,
+            max_tokens: usize::MAX,
+            config,
+            device,
+        }
+        .limited(limit)
     }
 
     async fn load_safetensors(
@@ -73,12 +83,12 @@ impl Embedder {
         let own = token_limit(&take(files, "sentence_bert_config.json")?.to_vec()?)?.unwrap_or(usize::MAX);
         let tokenizer = Tokenizer::from_json(&take(files, "tokenizer.json")?.to_vec()?)?;
         let file = open_safetensors(take(files, "model.safetensors")?)?;
-        let precision = dtype.precision(device.kind());
+        let (precision, stored) = (dtype.precision(device.kind()), file.main_dtype());
         progress.begin(1);
         let bert = Bert::load(&config, &SafetensorsWeights::new(&file), precision, device.burn())?;
         progress.step();
         test(&config, &device, &mut progress).await?;
-        Self { bert, tokenizer, pooling, normalise, precision, max_tokens: own, config, device }
+        Self { bert, tokenizer, pooling, normalise, precision, stored, max_tokens: own, config, device }
             .limited(limit)
     }
 

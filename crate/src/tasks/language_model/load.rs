@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorCode, Result,
     device::{Device, DeviceKind},
     files::ModelFiles,
-    formats::{GgufFile, open_gguf},
+    formats::{Dtype, GgufFile, open_gguf},
     models::llama::{GgufWeights, Llama, LlamaConfig, self_test},
     progress::Progress,
     tokenizer::{chat_template::ChatTemplate, generative::TextTokenizer},
@@ -40,7 +40,9 @@ impl LanguageModel {
         let mut progress = Progress::new(if device.kind() == DeviceKind::Cpu { 1 } else { 3 }, report);
         let missing = || Error::new(ErrorCode::MissingFile, "The model has no GGUF file.");
         let path = files.find(".gguf").ok_or_else(missing)?;
-        let file = open_gguf(files.take(&path).ok_or_else(missing)?)?;
+        let bytes = files.take(&path).ok_or_else(missing)?;
+        let (length, sha256) = (bytes.len(), files.hash(&path).map(str::to_owned));
+        let file = open_gguf(bytes)?;
         let config = LlamaConfig::from_gguf(&file)?;
         let tokenizer = TextTokenizer::from_gguf(&file.metadata)?;
         let template = ChatTemplate::from_gguf(&file.metadata, &tokenizer)?;
@@ -53,6 +55,10 @@ impl LanguageModel {
             parameters: parameters(&file),
             layers: config.num_hidden_layers,
             has_template: template.has_template(),
+            bytes: length,
+            sha256,
+            stored: file.tensors.main_dtype(),
+            dtype: dtype(file.tensors.main_dtype(), device.kind()),
         };
         // The vocabulary makes room for the weights.
         let GgufFile { metadata, tensors } = file;
@@ -70,6 +76,12 @@ impl LanguageModel {
         device.check()?;
         Ok(Self { llama, tokenizer, template, device, info })
     }
+}
+
+/// What the rows are rounded to that quantised weights are multiplied by.
+fn dtype(stored: Option<Dtype>, device: DeviceKind) -> &'static str {
+    let is_quantised = stored.is_some_and(|dtype| dtype.block().0 > 1);
+    if is_quantised && device == DeviceKind::Cpu { "q8" } else { "f32" }
 }
 
 /// The context to use of the `trained` one.
@@ -117,6 +129,15 @@ fn check_vocabulary(tokenizer: &TextTokenizer, config: &LlamaConfig) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_cpu_rounds_what_quantised_weights_are_multiplied_by() {
+        use DeviceKind::{Cpu, WebGpu};
+        for (stored, on_cpu) in [(Dtype::Q4_1, "q8"), (Dtype::Q6_K, "q8"), (Dtype::F16, "f32")] {
+            assert_eq!(dtype(Some(stored), Cpu), on_cpu);
+            assert_eq!(dtype(Some(stored), WebGpu), "f32");
+        }
+    }
 
     #[test]
     fn the_context_is_the_trained_one_up_to_a_limit_or_what_is_asked_for() {

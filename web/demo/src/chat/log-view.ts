@@ -1,4 +1,5 @@
 import { announce } from "../view/announce";
+import { copy } from "../view/copy";
 import { byId, el } from "../view/dom";
 import { showAnswer } from "./answer-view";
 import type { Conversation, Turn } from "./conversation";
@@ -7,7 +8,6 @@ import type { Talk } from "./talk";
 
 /** How far below the window the field for messages may end for the page to follow an answer that grows, in CSS pixels. */
 const NEAR_END = 160;
-const COPIED_MS = 2000;
 
 /** The conversation as it is read: one item per message, the answer that is being written last. */
 export class LogView {
@@ -88,7 +88,7 @@ export class LogView {
       "div.turn-actions",
       {},
       isUser ? button("Edit", () => this.#edit(at)) : null,
-      button("Copy", (made) => void copy(content, made)),
+      button("Copy", (made) => void copy(content, made, "Copy")),
       button(isUser ? "Ask again" : "Regenerate", () => this.#regenerate(), "regenerate"),
     );
   }
@@ -172,19 +172,6 @@ function button(label: string, act: (made: HTMLButtonElement) => void, name = ""
   const made = el(name === "" ? "button.quiet" : `button.quiet.${name}`, { type: "button" }, label);
   made.addEventListener("click", () => act(made));
   return made;
-}
-
-async function copy(text: string, pressed: HTMLButtonElement): Promise<void> {
-  await navigator.clipboard.writeText(text).then(
-    () => {
-      announce("Copied.");
-      pressed.textContent = "Copied";
-      setTimeout(() => {
-        pressed.textContent = "Copy";
-      }, COPIED_MS);
-    },
-    () => announce("The browser did not allow copying."),
-  );
 }
 
 /** How much of the conversation, with the field below it, lies below the window. */

@@ -3,6 +3,7 @@ import { announce } from "../view/announce";
 import { byId, el } from "../view/dom";
 import { ModelView } from "../view/model-view";
 import { OfflineView, type Restart } from "../view/offline-view";
+import { ProvenanceView } from "../view/provenance-view";
 import { deviceFromAddress } from "../work/device-from-address";
 import { Model } from "../work/model";
 import { OfflinePage } from "../work/offline-page";
@@ -28,6 +29,7 @@ keep(conversation);
 const talk = new Talk(model, conversation);
 
 new ModelView(model);
+new ProvenanceView(model);
 new ModelChoiceView(model, talk);
 new FactsView(model, talk);
 new LogView(conversation, talk);

@@ -31,6 +31,15 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     what: "The downloaded model is not the one this page was made for, so it was thrown away unused.",
     remedy: `${AGAIN} If it happens again, the copy on the server is damaged or was replaced.`,
   },
+  "signature-missing": { what: "The model has no signature, and this page wants one.", remedy: HOST },
+  "signature-invalid": {
+    what: "The model is not signed by whom this page trusts, so it was not used.",
+    remedy: `${AGAIN} If it happens again, the copy on the server is damaged or was replaced.`,
+  },
+  "signature-unsupported": {
+    what: "This browser cannot verify who signed the model, so it was not used.",
+    remedy: "A current version of the browser may.",
+  },
   "malformed-file": { what: "The model file is damaged.", remedy: DEFECT },
   "unsupported-file": { what: "The model file has a format that this page does not know.", remedy: DEFECT },
   "unsupported-model": { what: "The model is of a kind that this page cannot run.", remedy: DEFECT },

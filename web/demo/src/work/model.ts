@@ -5,6 +5,7 @@ import type {
   DownloadProgressEvent,
   Fallback,
   LoadProgressEvent,
+  Provenance,
 } from "inglenook";
 import { asFailure, type Failure, isAbort } from "./failure";
 
@@ -30,6 +31,7 @@ export interface Loadable extends EventTarget {
   readonly device: "webgpu" | "cpu";
   readonly fallback: Fallback | null;
   readonly bytesFetched: number;
+  readonly provenance: Provenance;
   destroy(): void;
 }
 
