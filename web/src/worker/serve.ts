@@ -32,6 +32,9 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
     if (data.kind === "abort") cancel(data.id);
     else void answer(data, handlers);
   };
+  self.onmessageerror = () => {
+    post({ kind: "died", error: { code: "worker", message: "The worker could not read a message." } });
+  };
   // A trap inside a task of the instance that no request awaits, such as the rest of an `async` function.
   self.addEventListener("error", (event) => {
     event.preventDefault();
@@ -41,6 +44,19 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
     const { error, fatal } = judge(reason, device);
     if (fatal) post({ kind: "died", error });
   });
+  holdLock();
+}
+
+/** Holds a lock to the end, which no event would tell the page of. In an insecure context there are none. */
+function holdLock(): void {
+  if (!navigator.locks) return;
+  const lock = `inglenook worker ${crypto.randomUUID()}`;
+  const held = navigator.locks.request(lock, () => {
+    post({ kind: "alive", lock });
+    return new Promise<never>(() => {});
+  });
+  // Where a browser gives none after all, the page is told nothing, and waits for nothing.
+  held.catch(() => {});
 }
 
 /** Says how far a request has come. */
