@@ -1,10 +1,11 @@
 import { type Embeddings, toEmbeddings } from "./embeddings.js";
 import { InglenookError } from "./errors.js";
 import { addEventHandler } from "./event-handler.js";
-import type { ModelManifest } from "./manifest.js";
+import { type ModelManifest, totalBytes } from "./manifest.js";
 import { ModelHost } from "./model-host.js";
 import { checkDevice, checkDtype, resolveHost, resolveModel } from "./models.js";
 import { type CreateMonitor, watchLoad } from "./monitor.js";
+import { fits, requireRoom } from "./room.js";
 import { probeGpu } from "./worker/gpu-probe.js";
 import type {
   DeviceChoice,
@@ -71,16 +72,17 @@ export class Embedder extends EventTarget {
 
   /**
    * What to expect of `create` with the same options: `available` when every file is already in the browser's
-   * storage, `unavailable` when this browser cannot run the model on that device.
+   * storage, `unavailable` when this browser cannot run the model on that device, or it is too large for memory.
    *
    * @throws {@link InglenookError} `unknown-model`
    */
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
-    const { id, files } = resolveModel(model);
-    if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
+    const manifest = resolveModel(model);
+    const canRun = hasSimd() && fits(totalBytes(manifest));
+    if (!canRun || (device === "webgpu" && (await probeGpu()))) return "unavailable";
     const { areStored } = await import("./model-store.js");
-    if (await areStored(files.map(({ sha256 }) => sha256))) return "available";
-    return [...creating].some((other) => other.id === id) ? "downloading" : "downloadable";
+    if (await areStored(manifest.files.map(({ sha256 }) => sha256))) return "available";
+    return [...creating].some((other) => other.id === manifest.id) ? "downloading" : "downloadable";
   }
 
   /**
@@ -96,6 +98,7 @@ export class Embedder extends EventTarget {
     checkDtype(dtype);
     requireSimd();
     const manifest = resolveModel(model);
+    requireRoom(manifest.id, totalBytes(manifest));
     const params = { manifest, modelHost: resolveHost(modelHost), device, dtype };
     const onProgress = watchLoad(monitor);
     creating.add(manifest);

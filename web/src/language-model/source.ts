@@ -1,7 +1,7 @@
 import { CHAT_MODELS } from "../chat-models.js";
 import { InglenookError } from "../errors.js";
 import type { LanguageModelCreateCoreOptions } from "../language-model.js";
-import type { ModelManifest } from "../manifest.js";
+import { type ModelManifest, totalBytes } from "../manifest.js";
 import { resolveHost, resolveModel } from "../models.js";
 import { entryOfUrl } from "../worker/cache.js";
 import type { ChatSource } from "../worker/protocol.js";
@@ -23,6 +23,12 @@ export function nameOf(source: ChatSource): string {
   if (source.kind === "manifest") return source.manifest.id;
   if (source.kind === "file") return source.name;
   return decodeURIComponent(new URL(source.url).pathname.split("/").at(-1) ?? "");
+}
+
+/** The bytes of the model's files, as far as they are known before anything is read. */
+export function bytesOf(source: ChatSource): number {
+  if (source.kind === "manifest") return totalBytes(source.manifest);
+  return source.kind === "file" ? source.file.size : 0;
 }
 
 /** Whether nothing of the model has to be fetched. */
