@@ -98,7 +98,7 @@ export class WorkerClient {
 
   #awaitEnd(lock: string): void {
     // Rejects where the page itself is at its end.
-    navigator.locks.request(lock, () => this.#crash("it was ended from outside")).catch(() => {});
+    navigator.locks.request(lock, () => this.#crash("it was ended")).catch(() => {});
   }
 
   #receive(message: FromWorker): void {

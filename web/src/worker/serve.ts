@@ -32,9 +32,6 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
     if (data.kind === "abort") cancel(data.id);
     else void answer(data, handlers);
   };
-  self.onmessageerror = () => {
-    post({ kind: "died", error: { code: "worker", message: "The worker could not read a message." } });
-  };
   // A trap inside a task of the instance that no request awaits, such as the rest of an `async` function.
   self.addEventListener("error", (event) => {
     event.preventDefault();
