@@ -18,7 +18,7 @@ const SHARED = { bundle: true, format: "esm", minify: true, target: "es2022", lo
 /** What the workers take from the glue; the rest (synchronous start, bookkeeping) is left out. */
 const BINDINGS = "default, ChatModel, Device, ModelFiles, TextEmbedder, VectorIndex";
 /** What they take from one build alone. */
-const MORE_BINDINGS = { cpu_threads: ", failPool, joinPool, poolMemory, poolModule" };
+const MORE_BINDINGS = { cpu_threads: ", failPool, helpPool, joinPool, poolBell, poolMemory, poolModule" };
 
 /**
  * What the package starts with, and what is loaded later: workers, what only language models need, what manages the

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Error, ErrorCode, Result, formats::Segments};
+use crate::{Error, ErrorCode, Result, formats::Segments, memory::shortage};
 
 /// Verified files by path, and at most one that is still arriving.
 #[derive(Default)]
@@ -29,11 +29,12 @@ impl ModelFiles {
     /// `sha256` is found out; without one the file is not hashed. A file that was still arriving is dropped.
     ///
     /// # Errors
-    /// `out-of-memory` where there is no room for it.
+    /// `out-of-memory` where there is no room for it: the detail is `needed/available`, in bytes.
     pub fn open(&mut self, path: &str, bytes: Option<usize>, sha256: Option<&str>) -> Result<()> {
         self.arriving = None;
         let mut segments = Segments::default();
-        segments.reserve(bytes.unwrap_or(0)).map_err(|e| e.about(path))?;
+        let needed = bytes.unwrap_or(0);
+        segments.reserve(needed).map_err(|_| shortage(path, needed as u64, segments.held() as u64))?;
         self.arriving = Some(Arriving {
             path: path.into(),
             bytes: segments,
@@ -78,6 +79,11 @@ impl ModelFiles {
     /// hashed here.
     pub fn hash(&self, path: &str) -> Option<&str> {
         self.hashes.get(path).map(String::as_str)
+    }
+
+    /// The path of the announced file, and what has come of it.
+    pub fn arriving(&self) -> Option<(&str, &Segments)> {
+        self.arriving.as_ref().map(|file| (file.path.as_str(), &file.bytes))
     }
 
     /// Removes and returns a verified file.

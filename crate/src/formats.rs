@@ -65,6 +65,14 @@ pub fn open_gguf(file: impl Into<Segments>) -> Result<GgufFile> {
     Ok(GgufFile { metadata, tensors: TensorFile::new(segments, tensors) })
 }
 
+/// The types and shapes of the tensors that the beginning of a GGUF file announces, as far as it has come.
+///
+/// # Errors
+/// Those of [`open_gguf`]; [`ErrorCode::MalformedFile`] also where it is not long enough for that.
+pub fn announced_tensors(beginning: &Segments) -> Result<Vec<(Dtype, Vec<usize>)>> {
+    gguf::announced(beginning)
+}
+
 fn malformed(message: impl Into<String>) -> Error {
     Error::new(ErrorCode::MalformedFile, message)
 }

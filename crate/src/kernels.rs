@@ -32,7 +32,7 @@ pub(crate) mod wgsl;
 
 pub(crate) use cpu::dot_f32::dots;
 #[cfg(target_feature = "atomics")]
-pub(crate) use cpu::pool::{fail as fail_pool, join as join_pool};
+pub(crate) use cpu::pool::{bell as pool_bell, fail as fail_pool, help as help_pool, join as join_pool};
 
 use burn::{backend::DispatchDevice, tensor::Device};
 

@@ -4,6 +4,9 @@
 //! [`kernels`] → Burn. [`generate`] is the loop that writes, over any decoder. [`formats`] and [`tokenizer`] turn
 //! bytes into named tensors and text into ids, and know nothing of models.
 
+// Of the build with threads alone: what wakes a thread.
+#![cfg_attr(all(target_family = "wasm", target_feature = "atomics"), feature(stdarch_wasm_atomic_wait))]
+
 pub mod device;
 pub mod error;
 pub mod files;

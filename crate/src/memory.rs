@@ -23,6 +23,17 @@ pub(crate) fn try_room(len: usize) -> Result<()> {
     try_capacity::<f32>(len).map(drop)
 }
 
+/// Bytes that this memory has addresses for.
+pub(crate) const ADDRESSABLE: u64 = usize::MAX as u64;
+
+/// `out-of-memory` for something that needs `needed` bytes of the `available` ones; both are in the detail.
+pub(crate) fn shortage(what: &str, needed: u64, available: u64) -> Error {
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+    let (more, less) = (megabytes(needed), available / 1_000_000);
+    let message = format!("{what} needs {more} MB of memory, and {less} MB can be had.");
+    Error::new(ErrorCode::OutOfMemory, message).about(format!("{needed}/{available}"))
+}
+
 fn out_of_memory<T>(len: usize) -> Error {
     let bytes = len.saturating_mul(size_of::<T>());
     Error::new(ErrorCode::OutOfMemory, format!("There is not enough memory for {bytes} more bytes."))

@@ -130,6 +130,7 @@ describe.skipIf(!hasChromium)("when the GPU cannot be used", () => {
     ["nothing computed", faults.IDLE_GPU, "self-test-failed", "gpu-self-test", /other numbers/],
     ["some of it not computed", faults.LOSSY_GPU, "self-test-failed", "gpu-self-test", /other numbers/],
     ["a device lost at once", faults.LOST_AT_START, "device-lost", "gpu-lost", /was lost/],
+    ["a device lost in the middle of a load", faults.LOST_DURING_LOAD, "device-lost", "gpu-lost", /was lost/],
     ["an error at once", faults.ERROR_AT_START, "gpu-error", "gpu-error", /reported an error/],
   ])("%s", (_, prelude, reason, code, message) => {
     it(`falls back: ${reason}`, async () => {

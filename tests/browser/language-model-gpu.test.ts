@@ -91,8 +91,11 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
     expect(await workersLeft(site.opened.page)).toBe(0);
   });
 
-  it("is not used when the self-test fails", async () => {
-    site.server.setPrelude(faults.LOSSY_GPU);
+  it.each([
+    ["the self-test fails", faults.LOSSY_GPU, "self-test-failed", "gpu-self-test", "NotSupportedError"],
+    ["it is lost in the load", faults.LOST_DURING_LOAD, "device-lost", "gpu-lost", "OperationError"],
+  ])("is not used when %s", async (_, prelude, reason, code, name) => {
+    site.server.setPrelude(prelude);
     const [chat] = CHATS;
     const found = await site.opened.page.evaluate(
       async ([model, messages, maxTokens]) => {
@@ -106,7 +109,7 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
       },
       [model, chat?.messages ?? [], chat?.tokens ?? 0] as const,
     );
-    expect(found).toMatchObject({ answer: chat?.answer, device: "cpu", reason: "self-test-failed" });
-    expect(found.demanded).toMatchObject({ ok: false, code: "gpu-self-test", name: "NotSupportedError" });
+    expect(found).toMatchObject({ answer: chat?.answer, device: "cpu", reason });
+    expect(found.demanded).toMatchObject({ ok: false, code, name });
   });
 });

@@ -73,7 +73,6 @@ describe.skipIf(!hasChromium)("several models, and their memory", () => {
         // The object itself is kept: it is `destroy` that frees, not the garbage collector.
         (globalThis as unknown as Held).embedder.destroy();
       });
-      // A thread does not hear that its worker was told to end; the browser ends it two seconds later.
       expect(await workersLeft(page)).toBe(0);
       after.push(await site.chromium.quietMegabytes(site.opened));
       expect(after[round]).toBeLessThan(before + 0.2 * (during - before));

@@ -201,6 +201,30 @@ function suite(kind: EngineKind): void {
     expect(server.violations).toEqual([]);
   });
 
+  it("notices a worker that was ended from outside", async () => {
+    const outcomes = await engine.run(
+      async (model) => {
+        const Native = globalThis.Worker;
+        let last: Worker | undefined;
+        globalThis.Worker = class extends Native {
+          constructor(...given: ConstructorParameters<typeof Native>) {
+            super(...given);
+            last = this;
+          }
+        };
+        const embedder = await inglenook.Embedder.create({ model });
+        globalThis.Worker = Native;
+        const embedding = outcomeOf(
+          embedder.embed(Array(5000).fill("The tide rises and falls twice a day.")),
+        );
+        last?.terminate();
+        return [await embedding, await outcomeOf(embedder.embed(["too late"]))];
+      },
+      hostModel(server, tinyFolder()),
+    );
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: "worker" });
+  });
+
   /** Runs a script on a page of the site, which must break no rule of its policy. */
   async function onSite<A, T>(
     path: string,

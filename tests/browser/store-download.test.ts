@@ -10,6 +10,7 @@ import { lowestCosine, miniLm, pick } from "./harness/goldens.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
 import { status, whole } from "./harness/replies.js";
+import { FAST_TIMERS } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 const PATH = "model.gguf";
@@ -108,6 +109,24 @@ describe.skipIf(!hasChromium)("the download of a model", () => {
     expect(cuts).toBeGreaterThan(3);
     // What had come of a piece is lost with its connection.
     expect(fetched).toBeLessThan(FILE.length + cuts * PIECE);
+  });
+
+  it("goes on by itself where connections fall silent and stay open", async () => {
+    site.server.setPrelude(FAST_TIMERS);
+    host.silentAfter = 5_000_000;
+    host.instead = [() => {}];
+    const fetched = await expectLoads();
+    expect(host.asked.length).toBeGreaterThan(4);
+    expect(fetched).toBeLessThan(FILE.length + host.asked.length * PIECE);
+  });
+
+  it("ends with an error when the host does not say a word", async () => {
+    site.server.setPrelude(FAST_TIMERS);
+    host.instead = Array(20).fill(() => {});
+    expect(await refused()).toMatchObject({ ok: false, code: "network" });
+    host.instead = [];
+    host.silentAfter = PIECE / 4;
+    expect(await refused()).toMatchObject({ ok: false, code: "incomplete-download" });
   });
 
   it("goes on after the host was busy, and not before it wants to be asked", async () => {

@@ -10,8 +10,8 @@ export class FakeWorker implements WorkerPort {
   readonly received: ToWorker[] = [];
   terminated = false;
   onmessage: WorkerPort["onmessage"] = null;
-  onmessageerror: WorkerPort["onmessageerror"] = null;
   onerror: WorkerPort["onerror"] = null;
+  #onGarble: () => void = () => {};
 
   constructor() {
     FakeWorker.started.push(this);
@@ -26,6 +26,10 @@ export class FakeWorker implements WorkerPort {
     const transfer = Array.isArray(options) ? options : [];
     this.received.push(structuredClone(message, { transfer }));
     queueMicrotask(() => FakeWorker.onRequest(this, message));
+  }
+
+  addEventListener(_: "messageerror", listener: () => void): void {
+    this.#onGarble = listener;
   }
 
   terminate(): void {
@@ -43,7 +47,7 @@ export class FakeWorker implements WorkerPort {
   }
 
   garble(): void {
-    this.#fire(this.onmessageerror, {});
+    this.#onGarble();
   }
 
   #fire(handler: unknown, event: object): void {

@@ -1,11 +1,12 @@
 import { type Embeddings, toEmbeddings } from "./embeddings.js";
 import { InglenookError } from "./errors.js";
 import { addEventHandler } from "./event-handler.js";
-import type { ModelManifest } from "./manifest.js";
+import { type ModelManifest, totalBytes } from "./manifest.js";
 import { ModelHost } from "./model-host.js";
 import { checkDevice, checkDtype, resolveEmbedder, resolveHost } from "./models.js";
 import { type CreateMonitor, watchLoad } from "./monitor.js";
 import type { Provenance } from "./provenance.js";
+import { fits, requireRoom } from "./room.js";
 import { verifySigned } from "./signed.js";
 import { probeGpu } from "./worker/gpu-probe.js";
 import type {
@@ -106,18 +107,19 @@ export class Embedder extends EventTarget {
 
   /**
    * What to expect of `create` with the same options: `available` when every file is already in the browser's
-   * storage, `unavailable` when this browser cannot run the model on that device.
+   * storage, `unavailable` when this browser cannot run the model on that device, or it is too large for memory.
    *
    * @param options - `modelHost` changes nothing
    * @throws {@link InglenookError} `unknown-model`, `invalid-input` for a device that there is not
    */
   static async availability({ model, device }: EmbedderSource = {}): Promise<Availability> {
     checkDevice(device);
-    const { id, files } = await resolveEmbedder(model);
-    if (!hasSimd() || (device === "webgpu" && (await probeGpu()))) return "unavailable";
+    const manifest = await resolveEmbedder(model);
+    const canRun = hasSimd() && fits(totalBytes(manifest));
+    if (!canRun || (device === "webgpu" && (await probeGpu()))) return "unavailable";
     const { areStored } = await import("./model-store.js");
-    if (await areStored(files.map(({ sha256 }) => sha256))) return "available";
-    return [...creating].some((other) => other.id === id) ? "downloading" : "downloadable";
+    if (await areStored(manifest.files.map(({ sha256 }) => sha256))) return "available";
+    return [...creating].some((other) => other.id === manifest.id) ? "downloading" : "downloadable";
   }
 
   /**
@@ -134,6 +136,7 @@ export class Embedder extends EventTarget {
     checkDtype(dtype);
     requireSimd();
     const manifest = await resolveEmbedder(model);
+    requireRoom(manifest.id, totalBytes(manifest));
     const source = { kind: "manifest", manifest, modelHost: resolveHost(modelHost) } as const;
     const onProgress = watchLoad(monitor);
     creating.add(manifest);

@@ -2,10 +2,10 @@ import { fromRecord, InglenookError } from "./errors.js";
 import type { FromWorker, RequestKind, RequestMessage, Requests, ToWorker } from "./worker/protocol.js";
 
 /** The part of a `Worker` that the client uses. */
-export type WorkerPort = Pick<
-  Worker,
-  "postMessage" | "terminate" | "onmessage" | "onmessageerror" | "onerror"
->;
+export interface WorkerPort extends Pick<Worker, "postMessage" | "terminate" | "onmessage" | "onerror"> {
+  /** Chromium has no `onmessageerror` there. */
+  addEventListener(type: "messageerror", listener: () => void): void;
+}
 
 /** What may accompany a request. */
 export interface CallOptions<K extends RequestKind> {
@@ -39,7 +39,8 @@ export function started(start: () => WorkerPort): WorkerPort {
 /**
  * The page's end of the protocol: every call settles exactly once, whatever happens to the worker.
  *
- * A worker that fails outside a request is dead: what is pending and what comes later rejects with its error.
+ * A worker that fails outside a request is dead, and so is one that the browser has ended: what is pending and what
+ * comes later rejects with its error.
  */
 export class WorkerClient {
   readonly #port: WorkerPort;
@@ -50,7 +51,7 @@ export class WorkerClient {
   constructor(port: WorkerPort) {
     this.#port = port;
     port.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
-    port.onmessageerror = () => this.#crash("a message could not be read");
+    port.addEventListener("messageerror", () => this.#crash("a message could not be read"));
     port.onerror = (event) => {
       event.preventDefault?.();
       this.#crash(event.message || "its script could not be loaded");
@@ -95,8 +96,14 @@ export class WorkerClient {
     this.die(new InglenookError("worker", `The worker failed: ${reason}.`));
   }
 
+  #awaitEnd(lock: string): void {
+    // Rejects where the page itself is at its end.
+    navigator.locks.request(lock, () => this.#crash("it was ended")).catch(() => {});
+  }
+
   #receive(message: FromWorker): void {
-    if (message.kind === "died") this.die(fromRecord(message.error));
+    if (message.kind === "alive") this.#awaitEnd(message.lock);
+    else if (message.kind === "died") this.die(fromRecord(message.error));
     // The answer to an aborted request finds nothing pending, and is dropped.
     else if (message.kind === "progress")
       this.#pending.get(message.id)?.onProgress?.(message.progress as never);

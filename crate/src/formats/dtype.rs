@@ -56,6 +56,15 @@ impl Dtype {
     }
 }
 
+impl Dtype {
+    /// About the bytes that `shape` is announced to take, however many.
+    pub(crate) fn announced_bytes(self, shape: &[usize]) -> u64 {
+        let (elements, bytes) = self.block();
+        let count = shape.iter().fold(1, |count: u64, size| count.saturating_mul(*size as u64));
+        (count / elements as u64).saturating_mul(bytes as u64)
+    }
+}
+
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)

@@ -10,7 +10,7 @@ mod tensors;
 use std::collections::BTreeMap;
 
 use self::reader::Reader;
-use super::{Segments, TensorInfo, malformed};
+use super::{Dtype, Segments, TensorInfo, malformed};
 use crate::error::{Error, ErrorCode, Result};
 
 pub use metadata::Metadata;
@@ -23,13 +23,25 @@ const MAX_ALIGNMENT: u32 = 1 << 16;
 /// The metadata, and the tensors, checked to lie inside the file.
 pub(super) fn parse(file: &Segments) -> Result<(Metadata, BTreeMap<String, TensorInfo>)> {
     let mut reader = Reader::new(file);
-    check_version(&mut reader)?;
-    let tensor_count = reader.count(tensors::MIN_BYTES)?;
-    let entry_count = reader.count(metadata::MIN_ENTRY_BYTES)?;
-    let metadata = Metadata::read(&mut reader, entry_count)?;
+    let (tensor_count, metadata) = read_metadata(&mut reader)?;
     let alignment = alignment(&metadata)?;
     let tensors = tensors::read(&mut reader, tensor_count, alignment)?;
     Ok((metadata, tensors))
+}
+
+/// The types and shapes of the tensors that the beginning of a file announces. An error where it is too short for that.
+pub(super) fn announced(beginning: &Segments) -> Result<Vec<(Dtype, Vec<usize>)>> {
+    let mut reader = Reader::new(beginning);
+    let (tensor_count, _) = read_metadata(&mut reader)?;
+    tensors::announced(&mut reader, tensor_count)
+}
+
+/// How many tensors there are, and the metadata.
+fn read_metadata(reader: &mut Reader<'_>) -> Result<(usize, Metadata)> {
+    check_version(reader)?;
+    let tensor_count = reader.count(tensors::MIN_BYTES)?;
+    let entry_count = reader.count(metadata::MIN_ENTRY_BYTES)?;
+    Ok((tensor_count, Metadata::read(reader, entry_count)?))
 }
 
 fn check_version(reader: &mut Reader<'_>) -> Result<()> {

@@ -26,6 +26,7 @@ use burn::{
 use self::{
     dense::{Dense, DensePacker, Width},
     flex::RecordOps,
+    layout::Order,
     pack::Packer,
     records::Records,
 };
@@ -35,7 +36,7 @@ use super::{
 };
 use crate::{
     Error, ErrorCode, Result,
-    formats::{TensorRows, blocks::BlockFormat},
+    formats::{Dtype, TensorRows, blocks::BlockFormat},
 };
 
 pub(crate) use self::{dense::Width as DenseWidth, exact::multiplies_exactly};
@@ -103,6 +104,17 @@ impl PackedWeight {
     fn is_in_records(&self) -> bool {
         matches!(self.pieces[..], [Piece::Records(_), ..])
     }
+}
+
+/// Bytes that a matrix `[out, in]` of a type takes on the CPU once it is packed; `None` where that is not known.
+pub(crate) fn packed_bytes(dtype: Dtype, [rows, columns]: [usize; 2]) -> Option<u64> {
+    // What is computed with them must not overflow.
+    u32::try_from(columns.checked_mul(64)?).ok()?;
+    let (bytes, together) = match BlockFormat::of(dtype) {
+        Some(blocks) => Packer::in_order(blocks, columns, Order::Interleaved).ok()?.tile(),
+        None => DensePacker::new(Width::of(dtype)?, columns).panel(),
+    };
+    Some((bytes as u64).saturating_mul(rows.div_ceil(together) as u64))
 }
 
 #[allow(clippy::large_enum_variant)] // there is one at a time

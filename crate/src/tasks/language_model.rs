@@ -4,6 +4,7 @@
 //! so that it need not be read again.
 
 mod decoder;
+mod foresee;
 mod load;
 mod plan;
 mod window;

@@ -3,7 +3,10 @@
 use wasm_bindgen::prelude::*;
 
 use super::error::thrown;
-use crate::files;
+use crate::{
+    files,
+    memory::{ADDRESSABLE, shortage},
+};
 
 /// Receives a model's files, and counts and hashes them while they arrive.
 #[wasm_bindgen]
@@ -21,9 +24,10 @@ impl ModelFiles {
     /// Announces a file by its path in the manifest, and its length in bytes and its SHA-256 in hexadecimal where they
     /// are known. An empty SHA-256 is found out; without one the file is not hashed.
     pub fn open(&mut self, path: &str, bytes: Option<f64>, sha256: Option<String>) -> Result<(), JsValue> {
-        // Saturates: what is more than this memory can address cannot be reserved either.
-        let bytes = bytes.map(|bytes| bytes as usize);
-        self.0.open(path, bytes, sha256.as_deref()).map_err(thrown)
+        if let Some(needed) = bytes.map(|bytes| bytes as u64).filter(|needed| *needed > ADDRESSABLE) {
+            return Err(thrown(shortage(path, needed, ADDRESSABLE)));
+        }
+        self.0.open(path, bytes.map(|bytes| bytes as usize), sha256.as_deref()).map_err(thrown)
     }
 
     /// Takes the next bytes of the announced file.

@@ -192,6 +192,12 @@ impl ChatModel {
         loaded.map(Self).map_err(thrown)
     }
 
+    /// Looks at the file that is arriving in `files`: throws where the model cannot fit into memory; `false` where too little
+    /// has come to say.
+    pub fn foresee(device: &Device, files: &ModelFiles) -> Result<bool, JsValue> {
+        language_model::LanguageModel::foresee(&files.0, device.0.kind()).map_err(thrown)
+    }
+
     /// What was loaded.
     pub fn info(&self) -> Result<Ts<ChatInfo>, JsValue> {
         record(&self.0.info().clone().into())

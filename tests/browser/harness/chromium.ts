@@ -102,9 +102,9 @@ export function workersNow(page: Page): number {
   return page.workers().filter((worker) => !worker.url().endsWith("/thread.js")).length;
 }
 
-/** How many workers the page has once those that were told to end have ended; waits ten seconds at most. */
+/** How many workers the page has once those that were told to end have ended; waits half a minute at most. */
 export async function workersLeft(page: Page): Promise<number> {
-  for (let left = 100; left > 0 && page.workers().length > 0; left--) {
+  for (let left = 300; left > 0 && page.workers().length > 0; left--) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return page.workers().length;

@@ -77,6 +77,9 @@ const duringWork = (act: string, isUnderWay = "progress?.done > 0") => `{
   };
 }`;
 
+/** The device is lost in the middle of a load, when a part of the model is prepared. */
+export const LOST_DURING_LOAD = duringWork("device.destroy();", "progress?.prepared > 0");
+
 /** The device is lost in the middle of work. */
 export const LOST_DURING_WORK = duringWork("device.destroy();");
 

@@ -24,6 +24,8 @@ export class FileHost {
   stallAfter = Number.POSITIVE_INFINITY;
   /** Every connection is cut when it has sent so many bytes. */
   cutAfter = Number.POSITIVE_INFINITY;
+  /** Every connection falls silent when it has sent so many bytes, and stays open. */
+  silentAfter = Number.POSITIVE_INFINITY;
   bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
@@ -71,6 +73,7 @@ export class FileHost {
       if (response.destroyed) return;
       if (at >= body.length) return void response.end();
       if (at >= this.cutAfter) return void response.destroy();
+      if (at >= this.silentAfter) return;
       if (this.sent >= this.stallAfter) return void setTimeout(next, 20);
       const chunk = body.subarray(at, at + 65_536);
       at += chunk.length;

@@ -7,6 +7,7 @@ import type {
 } from "../language-model.js";
 import { checkDevice } from "../models.js";
 import { watchLoad } from "../monitor.js";
+import { fits, requireRoom } from "../room.js";
 import { verifySigned } from "../signed.js";
 import { probeGpu } from "../worker/gpu-probe.js";
 import type { ChatMessage, ChatSource, Requests } from "../worker/protocol.js";
@@ -16,7 +17,7 @@ import { inSpecWords } from "./exceptions.js";
 import { canonicalPrompt, supportsAll, wholeMessages } from "./prompt.js";
 import { samplingModeOf, samplingOf } from "./sampling.js";
 import { Session } from "./session.js";
-import { identityOf, isAtHand, nameOf, sourceOf } from "./source.js";
+import { bytesOf, identityOf, isAtHand, nameOf, sourceOf } from "./source.js";
 
 /** The models that this page is creating right now. */
 const creating = new Set<ChatSource>();
@@ -26,8 +27,8 @@ export async function availability(options: LanguageModelCreateCoreOptions): Pro
   try {
     checkDevice(options.device);
     const source = sourceOf(options);
-    const supported = supportsText(options);
-    if (!supported || !hasSimd() || (options.device === "webgpu" && (await probeGpu()))) return "unavailable";
+    const canRun = supportsText(options) && hasSimd() && fits(bytesOf(source));
+    if (!canRun || (options.device === "webgpu" && (await probeGpu()))) return "unavailable";
     if (await isAtHand(source)) return "available";
     const same = [...creating].some((other) => identityOf(other) === identityOf(source));
     return same ? "downloading" : "downloadable";
@@ -70,6 +71,7 @@ async function load(
   if (!supported) throw new DOMException("There is no such input or output.", "NotSupportedError");
   requireSimd();
   const source = sourceOf(options);
+  requireRoom(nameOf(source), bytesOf(source));
   const contextWindow = windowOf(options, source);
   const signed = await verifySigned(publicKey, source, signal);
   const engine = await loadEngine({ ...signed, device, contextWindow }, monitor, signal);

@@ -130,9 +130,12 @@ export class Session extends LanguageModel {
   }
 
   async clone(options?: LanguageModelAppendOptions): Promise<LanguageModel> {
-    return this.#operate([options?.signal], async () => {
+    return this.#operate([options?.signal], async (signal) => {
       const number = this.#setup.engine.open(this.#number);
-      return new Session(this.#setup, number, [...this.#messages], this.#usage);
+      const clone = new Session(this.#setup, number, [...this.#messages], this.#usage);
+      // Then nobody gets it, who could end it.
+      signal.addEventListener("abort", () => clone.destroy());
+      return clone;
     });
   }
 

@@ -1,7 +1,7 @@
 import { CHAT_MODELS } from "../chat-models.js";
 import { InglenookError } from "../errors.js";
 import type { LanguageModelCreateCoreOptions } from "../language-model.js";
-import type { ModelManifest } from "../manifest.js";
+import { type ModelManifest, totalBytes } from "../manifest.js";
 import { resolveHost, resolveModel } from "../models.js";
 import { entryOfUrl } from "../worker/cache.js";
 import type { ChatSource } from "../worker/protocol.js";
@@ -21,6 +21,12 @@ export function sourceOf({ model, modelHost }: LanguageModelCreateCoreOptions): 
 /** What the model is called: its manifest's name, or its file's. */
 export function nameOf(source: ChatSource): string {
   return source.kind === "manifest" ? source.manifest.id : source.name;
+}
+
+/** The bytes of the model's files, as far as they are known before anything is read. */
+export function bytesOf(source: ChatSource): number {
+  if (source.kind === "manifest") return totalBytes(source.manifest);
+  return source.kind === "file" ? source.file.size : 0;
 }
 
 /** Whether nothing of the model has to be fetched. */

@@ -8,7 +8,6 @@ import type { WorkerPort } from "../worker-client.js";
  */
 export class NodeWorker implements WorkerPort {
   onmessage: WorkerPort["onmessage"] = null;
-  onmessageerror: WorkerPort["onmessageerror"] = null;
   onerror: WorkerPort["onerror"] = null;
   readonly #thread: Thread;
   readonly #waiting = new Set<number>();
@@ -21,9 +20,11 @@ export class NodeWorker implements WorkerPort {
     });
     this.#thread.unref();
     this.#thread.on("message", (message: FromWorker) => this.#receive(message));
-    this.#thread.on("messageerror", () => this.#tell("onmessageerror", new MessageEvent("messageerror")));
     this.#thread.on("error", ({ message }) => {
       this.#tell("onerror", Object.assign(new Event("error"), { message }));
+    });
+    this.#thread.on("exit", () => {
+      this.#tell("onerror", Object.assign(new Event("error"), { message: "its thread has ended" }));
     });
   }
 
@@ -32,6 +33,10 @@ export class NodeWorker implements WorkerPort {
     if (message.kind === "abort") this.#waiting.delete(message.id);
     else this.#waiting.add(message.id);
     this.#keepAlive();
+  }
+
+  addEventListener(type: "messageerror", listener: () => void): void {
+    this.#thread.on(type, listener);
   }
 
   terminate(): void {
@@ -49,7 +54,7 @@ export class NodeWorker implements WorkerPort {
     else this.#thread.unref();
   }
 
-  #tell(handler: "onmessage" | "onmessageerror" | "onerror", event: Event): void {
+  #tell(handler: "onmessage" | "onerror", event: Event): void {
     (this[handler] as ((event: Event) => void) | null)?.(event);
   }
 }

@@ -2,6 +2,7 @@ import type { ErrorCode } from "../error-code.js";
 import type { InglenookError } from "../errors.js";
 import { addressOf, forgetSource, readSource } from "./chat-source.js";
 import type { ChatEngine } from "./chat-task.js";
+import { foreseeing } from "./foresee.js";
 import { openDevice } from "./open-device.js";
 import { prepared } from "./prepared.js";
 import type { ChatLoaded, ChatSource, DeviceKind, LoadProgress, Requests } from "./protocol.js";
@@ -23,7 +24,8 @@ export async function loadChat(
   const opened = await openDevice(choice, onDevice);
   const { wasm, device } = opened;
   const files = new wasm.ModelFiles();
-  await readSource(source, files, onProgress);
+  const sink = foreseeing(files, () => wasm.ChatModel.foresee(device, files));
+  await readSource(source, sink, onProgress);
   try {
     const model = await prepared(device, onProgress, (tell) =>
       wasm.ChatModel.load(device, files, contextWindow, tell),

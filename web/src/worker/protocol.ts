@@ -3,7 +3,8 @@
  *
  * The page sends requests, each with its own `id`, and may abort one. The worker answers every request that
  * was not aborted once, `done` or `failed`, after any number of `progress` messages. `died` concerns no
- * request: the worker cannot go on, whatever is pending has failed, and the page should terminate it.
+ * request: the worker cannot go on, whatever is pending has failed, and the page should terminate it. Nor does
+ * `alive`: the worker holds this Web Lock, and whoever gets it knows that the worker is gone.
  */
 import type { ErrorRecord } from "../errors.js";
 import type { ModelManifest } from "../manifest.js";
@@ -238,4 +239,5 @@ export type FromWorker =
   | { id: number; kind: "done"; result: Requests[RequestKind]["result"] }
   | { id: number; kind: "failed"; error: ErrorRecord }
   | { id: number; kind: "progress"; progress: Requests[RequestKind]["progress"] }
+  | { kind: "alive"; lock: string }
   | { kind: "died"; error: ErrorRecord };

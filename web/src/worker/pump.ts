@@ -1,6 +1,7 @@
 import { TransientError } from "./persist.js";
 import { PIECE } from "./pieces.js";
 import { incomplete, tooLong } from "./pour.js";
+import { unlessStalled } from "./stall.js";
 import type { Wanted } from "./wanted.js";
 
 /** Where the bytes of an answer go. */
@@ -20,7 +21,8 @@ export interface Pump {
  * Cuts an answer into pieces, and returns where in the file it ended. A last piece that is not whole is passed on only
  * where the answer has to end.
  *
- * @throws `size-mismatch` where it goes on behind its end; {@link TransientError} where the connection is lost
+ * @throws `size-mismatch` where it goes on behind its end; {@link TransientError} where the connection is lost,
+ *   or nothing comes any more
  */
 export async function pump(
   body: ReadableStream<Uint8Array>,
@@ -37,7 +39,7 @@ export async function pump(
   };
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((cause) => {
+      const { done, value } = await unlessStalled(reader.read()).catch((cause) => {
         const { message, detail } = incomplete(wanted, at);
         throw new TransientError("incomplete-download", message, { detail, cause });
       });

@@ -1,6 +1,7 @@
 import { InglenookError } from "../errors.js";
 import { TransientError } from "./persist.js";
 import { incomplete, tooLong } from "./pour.js";
+import { unlessStalled } from "./stall.js";
 import type { Wanted } from "./wanted.js";
 
 /** What the host sends is not what it sent before, or not in parts: the file has to be fetched anew. */
@@ -111,12 +112,14 @@ export class Remote {
     // Another origin would have to allow this one in a request of its own; there the hash has to do.
     if (range && this.validator && isOwn(url)) headers.set("If-Range", this.validator);
     const cache = this.#kept || range ? "no-store" : "default";
-    return fetch(url, { headers, cache, signal, referrerPolicy: "no-referrer" } as RequestInit).catch(
-      (cause) => {
-        signal?.throwIfAborted();
-        throw new TransientError("network", "The model host could not be reached.", { detail: url, cause });
-      },
-    );
+    const stop = new AbortController();
+    signal?.addEventListener("abort", () => stop.abort());
+    const init = { headers, cache, signal: stop.signal, referrerPolicy: "no-referrer" } as const;
+    return unlessStalled(fetch(url, init)).catch((cause) => {
+      stop.abort();
+      signal?.throwIfAborted();
+      throw new TransientError("network", "The model host could not be reached.", { detail: url, cause });
+    });
   }
 
   #check(

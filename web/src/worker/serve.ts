@@ -41,6 +41,19 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
     const { error, fatal } = judge(reason, device);
     if (fatal) post({ kind: "died", error });
   });
+  holdLock();
+}
+
+/** Holds a lock to the end, which no event would tell the page of. In an insecure context there are none. */
+function holdLock(): void {
+  if (!navigator.locks) return;
+  const lock = `inglenook worker ${crypto.randomUUID()}`;
+  const held = navigator.locks.request(lock, () => {
+    post({ kind: "alive", lock });
+    return new Promise<never>(() => {});
+  });
+  // Where a browser gives none after all, the page is told nothing, and waits for nothing.
+  held.catch(() => {});
 }
 
 /** Says how far a request has come. */

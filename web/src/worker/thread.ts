@@ -1,6 +1,9 @@
 /**
  * A thread of the CPU build: a worker that shares the memory of the one that started it, and computes with it until
  * that one ends. A thread that cannot start is not missed: the others do its work.
+ *
+ * Where there is nothing to do it waits outside of wasm: a browser ends a worker at once that does not sleep there, and
+ * others seconds later.
  */
 import type { ThreadStart } from "./threads.js";
 import type { SharedWasm } from "./wasm.js";
@@ -11,8 +14,14 @@ const STACK = 1 << 18;
 self.onmessage = async ({ data: { glue, module, memory } }: MessageEvent<ThreadStart>) => {
   const wasm: SharedWasm = await import(/* @vite-ignore */ /* webpackIgnore: true */ glue);
   await wasm.default({ module_or_path: module, memory, thread_stack_size: STACK });
+  // Not in every browser.
+  const { waitAsync } = Atomics as Partial<typeof Atomics>;
   try {
     wasm.joinPool();
+    for (;;) {
+      const ring = wasm.helpPool(waitAsync !== undefined);
+      await waitAsync?.(new Int32Array(memory.buffer), wasm.poolBell() / 4, ring).value;
+    }
   } catch (cause) {
     wasm.failPool();
     throw cause;

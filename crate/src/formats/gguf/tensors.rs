@@ -79,6 +79,11 @@ pub(super) fn read(
     Ok(tensors)
 }
 
+/// The types and shapes of `count` rows.
+pub(super) fn announced(reader: &mut Reader<'_>, count: usize) -> Result<Vec<(Dtype, Vec<usize>)>> {
+    (0..count).map(|_| Row::read(reader).map(|row| (row.dtype, row.shape))).collect()
+}
+
 impl Row {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
         let name = reader.text()?;

@@ -5,8 +5,10 @@
 //! thread that comes late finds nothing left, and is not waited for. Threads without work watch the word for a fifth of
 //! a millisecond, which bridges the serial work between two layers, and then sleep.
 //!
-//! In the browser the threads are workers that share the memory and call [`join`]; elsewhere they are started by the
-//! first computation that is large enough. Without shared memory everything runs on the caller's thread.
+//! In the browser the threads are workers that share the memory and call [`join`], and then [`help`]; elsewhere they are
+//! started by the first computation that is large enough. A worker that sleeps cannot be ended: where nothing happens for
+//! a while, it goes back to its script, and comes again when the bell rings. Without shared memory everything runs on the
+//! caller's thread.
 
 // Where memory is not shared, nobody joins.
 #![cfg_attr(all(target_family = "wasm", not(target_feature = "atomics")), allow(dead_code))]
@@ -15,7 +17,8 @@ use core::{
     cell::UnsafeCell,
     mem::transmute,
     ops::Range,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst},
+    time::Duration,
 };
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -36,6 +39,9 @@ const LONG: usize = 1_000_000;
 /// wait, since WebAssembly has none, and since some virtual machines take the processor away upon it.
 const LOOKS: usize = 200_000;
 
+/// How long a thread sleeps before it goes away: longer than the pauses between two tokens, or two batches.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// Splits `0..units` into ranges and calls `work` with each once, on several threads where `cost`, the multiply-adds of
 /// all of it or what takes as long, is worth that. Inside of `work` everything is serial.
 pub(crate) fn split(units: usize, cost: usize, work: impl Fn(Range<usize>) + Sync) {
@@ -47,9 +53,21 @@ pub(crate) fn split(units: usize, cost: usize, work: impl Fn(Range<usize>) + Syn
     POOL.run(parts, &|part| work(bound(part)..bound(part + 1)));
 }
 
-/// Gives the calling thread to the pool, for ever.
-pub(crate) fn join() -> ! {
-    POOL.join()
+/// Counts the calling thread among those of the pool. It is away, and comes by [`help`].
+pub(crate) fn join() {
+    POOL.join();
+}
+
+/// Computes with the others: for ever, or until there is nothing to do for a while if it `may_rest`. Gives the number of
+/// the bell's last ring, after the next of which it is to be called again.
+pub(crate) fn help(may_rest: bool) -> u32 {
+    POOL.help(may_rest)
+}
+
+/// The bell: how often it has rung. Whoever waits for it to change is notified.
+#[cfg(target_feature = "atomics")]
+pub(crate) fn bell() -> &'static AtomicU32 {
+    &POOL.bell
 }
 
 /// Says that a thread of the pool has come to its end, wherever it was: the computation that is running, and every later
@@ -74,6 +92,9 @@ struct Pool {
     /// Threads besides the callers'.
     threads: AtomicUsize,
     failed: AtomicBool,
+    /// Threads that have gone away, and what calls them.
+    away: AtomicUsize,
+    bell: AtomicU32,
     /// Threads that sleep, and the bed they share.
     asleep: AtomicUsize,
     bed: (Mutex<()>, Condvar),
@@ -94,6 +115,8 @@ impl Pool {
             busy: AtomicBool::new(false),
             threads: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
+            away: AtomicUsize::new(0),
+            bell: AtomicU32::new(0),
             asleep: AtomicUsize::new(0),
             bed: (Mutex::new(()), Condvar::new()),
         }
@@ -127,8 +150,11 @@ impl Pool {
         if self.asleep.load(SeqCst) > 0 {
             self.wake();
         }
+        if self.away.load(SeqCst) > 0 {
+            self.ring();
+        }
         while self.take_part() {}
-        self.wait_until(|| self.done.load(SeqCst) == parts);
+        self.wait(None, || self.done.load(SeqCst) == parts);
         self.busy.store(false, SeqCst);
     }
 
@@ -147,29 +173,65 @@ impl Pool {
         true
     }
 
-    fn join(&self) -> ! {
-        let _guard = FailOnPanic;
+    fn join(&self) {
+        self.away.fetch_add(1, SeqCst);
         self.threads.fetch_add(1, SeqCst);
+    }
+
+    fn help(&self, may_rest: bool) -> u32 {
+        let guard = FailOnPanic;
+        let is_wanted = || has_parts(self.word.load(SeqCst));
+        let patience = may_rest.then_some(PATIENCE);
         loop {
-            while self.take_part() {}
-            self.wait_until(|| has_parts(self.word.load(SeqCst)));
+            self.away.fetch_sub(1, SeqCst);
+            while self.take_part() || self.wait(patience, is_wanted) {}
+            // Whoever publishes a computation from now on sees that a thread is away, or this one sees the computation.
+            let ring = self.bell.load(SeqCst);
+            self.away.fetch_add(1, SeqCst);
+            if may_rest && !is_wanted() {
+                core::mem::forget(guard);
+                return ring;
+            }
         }
     }
 
-    /// Watches for `condition`, then sleeps until it holds.
-    fn wait_until(&self, condition: impl Fn() -> bool) {
+    /// Watches for `condition`, then sleeps until it holds, or for as long as the patience lasts; `false` if that was over.
+    fn wait(&self, patience: Option<Duration>, condition: impl Fn() -> bool) -> bool {
         let met = || self.failed.load(SeqCst) || condition();
-        if !(0..LOOKS).any(|_| met()) {
-            let mut guard = self.lock();
-            self.asleep.fetch_add(1, SeqCst);
-            while !met() {
-                guard = self.bed.1.wait(guard).unwrap_or_else(PoisonError::into_inner);
-            }
-            self.asleep.fetch_sub(1, SeqCst);
-        }
+        let in_time = (0..LOOKS).any(|_| met()) || self.sleep(patience, met);
         // Without the lock, which would stay locked.
         if self.failed.load(SeqCst) {
             std::process::abort();
+        }
+        in_time
+    }
+
+    fn sleep(&self, patience: Option<Duration>, met: impl Fn() -> bool) -> bool {
+        let mut guard = self.lock();
+        self.asleep.fetch_add(1, SeqCst);
+        let mut in_time = true;
+        while in_time && !met() {
+            guard = match patience {
+                None => self.bed.1.wait(guard).unwrap_or_else(PoisonError::into_inner),
+                // What keeps the time by itself needs a clock, which WebAssembly has not.
+                Some(patience) => {
+                    let woken = self.bed.1.wait_timeout(guard, patience);
+                    let (guard, result) = woken.unwrap_or_else(PoisonError::into_inner);
+                    in_time = !result.timed_out();
+                    guard
+                }
+            };
+        }
+        self.asleep.fetch_sub(1, SeqCst);
+        in_time
+    }
+
+    fn ring(&self) {
+        self.bell.fetch_add(1, SeqCst);
+        // SAFETY: the address is that of the bell, which is there for ever.
+        #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
+        unsafe {
+            core::arch::wasm32::memory_atomic_notify(self.bell.as_ptr().cast(), u32::MAX);
         }
     }
 
@@ -204,7 +266,11 @@ fn start_threads() {
     static STARTED: std::sync::Once = std::sync::Once::new();
     STARTED.call_once(|| {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        (1..processors.max(3)).for_each(|_| drop(std::thread::spawn(join)));
+        let serve = || {
+            join();
+            help(false)
+        };
+        (1..processors.max(3)).for_each(|_| drop(std::thread::spawn(serve)));
     });
 }
 
@@ -251,6 +317,32 @@ mod tests {
             });
             assert_eq!(sum.into_inner(), (0..100).sum::<usize>());
         }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    #[test]
+    fn threads_that_have_gone_away_are_called() {
+        static POOL: Pool = Pool::new();
+        let thread = std::thread::spawn(|| {
+            POOL.join();
+            let first = POOL.help(true);
+            while POOL.bell.load(SeqCst) == first {
+                std::thread::yield_now();
+            }
+            POOL.help(true)
+        });
+        while POOL.away.load(SeqCst) == 0 || POOL.threads.load(SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let counts: Vec<AtomicUsize> = (0..100).map(|_| AtomicUsize::new(0)).collect();
+        while POOL.bell.load(SeqCst) == 0 {
+            POOL.run(100, &|part| {
+                counts[part].fetch_add(1, SeqCst);
+            });
+        }
+        assert!(thread.join().unwrap() > 0);
+        let counts: Vec<_> = counts.into_iter().map(AtomicUsize::into_inner).collect();
+        assert!(counts[0] > 0 && counts.iter().all(|count| *count == counts[0]));
     }
 
     #[cfg(not(target_family = "wasm"))]
