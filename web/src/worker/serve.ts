@@ -7,6 +7,7 @@ import type {
   Requests,
   ToWorker,
 } from "./protocol.js";
+import { endThreads } from "./threads.js";
 import { throttled } from "./throttle.js";
 import { judge } from "./verdict.js";
 
@@ -30,6 +31,7 @@ export function setDevice(kind: DeviceKind): void {
 export function serve(handlers: Handlers, cancel: (id: number) => void): void {
   self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     if (data.kind === "abort") cancel(data.id);
+    else if (data.kind === "end") endThreads();
     else void answer(data, handlers);
   };
   // A trap inside a task of the instance that no request awaits, such as the rest of an `async` function.
