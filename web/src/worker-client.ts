@@ -103,13 +103,10 @@ export class WorkerClient {
     this.die(new InglenookError("worker", `The worker failed: ${reason}.`));
   }
 
-  #awaitEnd(lock: string): void {
-    // Rejects where the page itself is at its end.
-    navigator.locks.request(lock, () => this.#crash("it was ended")).catch(() => {});
-  }
-
   #receive(message: FromWorker): void {
-    if (message.kind === "alive") this.#awaitEnd(message.lock);
+    // Rejects where the page itself is at its end.
+    if (message.kind === "alive")
+      navigator.locks.request(message.lock, () => this.#crash("it was ended")).catch(() => {});
     else if (message.kind === "died") this.die(fromRecord(message.error));
     // The answer to an aborted request finds nothing pending, and is dropped.
     else if (message.kind === "progress")

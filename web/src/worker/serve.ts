@@ -49,7 +49,7 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
 /** Holds a lock to the end, which no event would tell the page of. In an insecure context there are none. */
 function holdLock(): void {
   if (!navigator.locks) return;
-  const lock = `inglenook worker ${crypto.randomUUID()}`;
+  const lock = `inglenook ${crypto.randomUUID()}`;
   const held = navigator.locks.request(lock, () => {
     post({ kind: "alive", lock });
     return new Promise<never>(() => {});
