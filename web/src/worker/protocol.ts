@@ -233,7 +233,11 @@ export interface RequestMessage<K extends RequestKind> {
   params: Requests[K]["params"];
 }
 
-export type ToWorker = { [K in RequestKind]: RequestMessage<K> }[RequestKind] | { id: number; kind: "abort" };
+/** A request; or that the one of this id is aborted; or that the worker is about to be terminated, and ends its own workers. */
+export type ToWorker =
+  | { [K in RequestKind]: RequestMessage<K> }[RequestKind]
+  | { id: number; kind: "abort" }
+  | { id: number; kind: "end" };
 
 export type FromWorker =
   | { id: number; kind: "done"; result: Requests[RequestKind]["result"] }

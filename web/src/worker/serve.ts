@@ -7,6 +7,7 @@ import type {
   Requests,
   ToWorker,
 } from "./protocol.js";
+import { endThreads } from "./threads.js";
 import { throttled } from "./throttle.js";
 import { judge } from "./verdict.js";
 
@@ -30,6 +31,7 @@ export function setDevice(kind: DeviceKind): void {
 export function serve(handlers: Handlers, cancel: (id: number) => void): void {
   self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     if (data.kind === "abort") cancel(data.id);
+    else if (data.kind === "end") endThreads();
     else void answer(data, handlers);
   };
   // A trap inside a task of the instance that no request awaits, such as the rest of an `async` function.
@@ -47,7 +49,7 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
 /** Holds a lock to the end, which no event would tell the page of. In an insecure context there are none. */
 function holdLock(): void {
   if (!navigator.locks) return;
-  const lock = `inglenook worker ${crypto.randomUUID()}`;
+  const lock = `inglenook ${crypto.randomUUID()}`;
   const held = navigator.locks.request(lock, () => {
     post({ kind: "alive", lock });
     return new Promise<never>(() => {});

@@ -37,3 +37,7 @@ export function startThreads(start: ThreadStart): void {
     threads.push(thread);
   }
 }
+
+export function endThreads(): void {
+  for (const thread of threads) thread.terminate();
+}
