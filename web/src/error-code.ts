@@ -14,6 +14,12 @@ export type ErrorCode =
   | "size-mismatch"
   /** A file's SHA-256, or that of its pieces, differs from its manifest's. */
   | "hash-mismatch"
+  /** A public key was given, and the model has no signature beside it. */
+  | "signature-missing"
+  /** The model's signature is malformed, by another key, or does not cover the model's files. */
+  | "signature-invalid"
+  /** The key, the signature's method or the browser is one with which signatures cannot be verified. */
+  | "signature-unsupported"
   /** A file breaks the rules of its own format. */
   | "malformed-file"
   /** A well-formed file of a format or version that is not supported. */

@@ -51,6 +51,7 @@ export interface ProvenanceBuild {
 
 /** A device as the browser describes it. */
 export interface ProvenanceDevice {
+  /** Where the model runs. */
   readonly kind: DeviceKind;
   /** Threads that were started to compute, or to give a GPU its commands. */
   readonly threads: number;
@@ -62,8 +63,12 @@ export interface ProvenanceDevice {
 
 /** A GPU, as far as the browser tells, which is little in most. */
 export interface ProvenanceAdapter {
+  /** `GPUAdapterInfo.vendor`. */
   readonly vendor: string | null;
+  /** `GPUAdapterInfo.architecture`. */
   readonly architecture: string | null;
+  /** `GPUAdapterInfo.device`. */
   readonly device: string | null;
+  /** `GPUAdapterInfo.description`. */
   readonly description: string | null;
 }
