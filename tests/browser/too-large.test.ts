@@ -235,6 +235,20 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
       await expectUsable();
     });
 
+    it("an embedding fails that takes too much", async () => {
+      allow(130);
+      const outcomes = await site.opened.page.evaluate(async (texts) => {
+        const embedder = await inglenook.Embedder.create({ model: "all-minilm-l6-v2", device: "cpu" });
+        const outcomes = [await outcomeOf(embedder.embed(texts))];
+        outcomes.push(await outcomeOf(embedder.embed(texts)));
+        embedder.destroy();
+        return outcomes;
+      }, Array(256).fill("the sea is wide and the sky is blue ".repeat(4000)));
+      console.log(outcomes);
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: "out-of-memory" });
+      await expectUsable();
+    });
+
     it("a long prompt fails, and the session goes on as it was", async () => {
       allow(150);
       const found = await site.opened.page.evaluate(async (model) => {
