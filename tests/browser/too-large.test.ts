@@ -235,6 +235,25 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
       await expectUsable();
     });
 
+    it("an embedding that takes too much ends its worker", async () => {
+      allow(24);
+      const outcomes = await site.opened.page.evaluate(
+        async ([model, texts]) => {
+          const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
+          const outcomes = [await outcomeOf(embedder.embed(texts))];
+          outcomes.push(await outcomeOf(embedder.embed(texts)));
+          embedder.destroy();
+          return outcomes;
+        },
+        [
+          hostModel(site.server, tinyFolder()),
+          Array<string>(256).fill("the sea is wide and the sky is blue ".repeat(4000)),
+        ] as const,
+      );
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: "internal" });
+      await expectUsable();
+    });
+
     it("a long prompt fails, and the session goes on as it was", async () => {
       allow(150);
       const found = await site.opened.page.evaluate(async (model) => {
