@@ -108,8 +108,11 @@ describe.skipIf(!hasChromium)("an audit of all traffic", () => {
       chat: hostModel(server, { "model.gguf": tinyLlama("model-q8_0.gguf") }),
     };
     server.answer("/own.gguf", whole(tinyLlama("model-q4_1.gguf")));
+    const signature = `/models/${models.folder.id}/model.sig`;
+    server.answer(signature, whole(readFileSync(join(ROOT, "tests/golden/signatures/p256.sig"))));
+    const publicKey = readFileSync(join(ROOT, "tests/golden/signatures/p256.pem"), "utf8");
     const { page, context, errors } = await open(server);
-    expect(await page.evaluate(everything, { models, secret: SECRET })).toEqual({
+    expect(await page.evaluate(everything, { models, publicKey, secret: SECRET })).toEqual({
       embedded: [1, 1, 1],
       found: 0,
       answers: 4,
@@ -134,7 +137,7 @@ describe.skipIf(!hasChromium)("an audit of all traffic", () => {
     const wanted = Object.values(models).flatMap(({ id, files }) =>
       files.map(({ path }) => `/models/${id}/${path}`),
     );
-    expect([...others].sort()).toEqual(["/", "/own.gguf", "/page.js", ...wanted].sort());
+    expect([...others].sort()).toEqual(["/", "/own.gguf", "/page.js", signature, ...wanted].sort());
   });
 
   it("of the site finds its own files and its models, and nothing of what people do", async () => {
@@ -187,17 +190,19 @@ describe.skipIf(!hasChromium)("an audit of all traffic", () => {
 /** In the page: every task of the package, on the CPU and on a GPU; how much of each was done. */
 async function everything({
   models,
+  publicKey,
   secret,
 }: {
   models: Record<"folder" | "file" | "chat", ModelManifest>;
+  publicKey: string;
   secret: string;
 }) {
   const { Embedder, LanguageModel, VectorIndex, models: store, offline } = inglenook;
-  await Embedder.availability({ model: models.file });
+  for (const model of [models.file, "all-minilm-l6-v2"]) await Embedder.availability({ model });
   const embedded = [];
   let found: number | undefined;
   for (const options of [
-    { model: models.folder, device: "webgpu" },
+    { model: models.folder, device: "webgpu", publicKey },
     { model: models.file, device: "cpu" },
     { model: models.file, device: "cpu", dtype: "q8" },
   ] as const) {
