@@ -28,6 +28,11 @@ async function load(model: ModelManifest): Promise<number> {
   return bytesFetched;
 }
 
+/** In the page: how many locks are held. A worker holds one as long as it lives. */
+async function locksHeld(): Promise<number> {
+  return (await navigator.locks.query()).held?.length ?? 0;
+}
+
 function suite(kind: EngineKind): void {
   let server: TestServer;
   let engine: Engine;
@@ -69,6 +74,8 @@ function suite(kind: EngineKind): void {
     await engine.run(async () => {
       (globalThis as unknown as { stop: AbortController }).stop.abort();
     }, null);
+    // On an isolated page a worker has a quarter of a second to end its threads, in which a download may go on.
+    await expect.poll(() => engine.run(locksHeld, null)).toBe(0);
     const kept = await bytes();
     host.stallAfter = Number.POSITIVE_INFINITY;
     expect(await engine.run(load, model)).toBe(FILE.length - kept);
