@@ -43,7 +43,7 @@ export interface ProvenanceBuild {
   /** The name of the wasm file in the package. */
   readonly wasm: string;
   /**
-   * The SHA-256 of the bytes that were compiled, in lower-case hexadecimal: those that `provenance.json` in the package names
+   * The SHA-256 of the wasm file as the browser has it, in lower-case hexadecimal: those that `provenance.json` in the package names
    * are what was published. `null` where the page has no secure context, and therefore no means to hash.
    */
   readonly wasmSha256: string | null;

@@ -2,7 +2,7 @@ import type { ProvenanceAdapter } from "../provenance.js";
 import { errorOf, probeGpu } from "./gpu-probe.js";
 import type { DeviceChoice, DeviceKind, Fallback } from "./protocol.js";
 import { withSubgroups } from "./request-device.js";
-import { type Device, startCpuWasm, startGpuWasm, startPool, type Wasm } from "./wasm.js";
+import { type Device, hashOfRunning, startCpuWasm, startGpuWasm, startPool, type Wasm } from "./wasm.js";
 
 /** A build that runs, and its device. */
 export interface OpenDevice {
@@ -12,6 +12,8 @@ export interface OpenDevice {
   fallback: Fallback | null;
   /** The GPU. */
   adapter: ProvenanceAdapter | null;
+  /** The SHA-256 of the build, or `null` where it cannot be had. */
+  wasmSha256: Promise<string | null>;
 }
 
 /** Chooses the device and starts the build for it. `onDevice` is told before the build is fetched. */
@@ -26,11 +28,13 @@ export async function openDevice(
   if (kind === "cpu") {
     const wasm = await startCpuWasm();
     startPool();
-    return { wasm, device: wasm.Device.cpu(), kind, fallback, adapter: null };
+    const wasmSha256 = hashOfRunning();
+    return { wasm, device: wasm.Device.cpu(), kind, fallback, adapter: null, wasmSha256 };
   }
   const wasm = await startGpuWasm();
+  const wasmSha256 = hashOfRunning();
   const { opened: device, adapter, ...traits } = await withSubgroups(() => wasm.Device.webgpu());
   if (traits.subgroups) device.useSubgroups();
   if (traits.software) device.useFewKernels();
-  return { wasm, device, kind, fallback, adapter };
+  return { wasm, device, kind, fallback, adapter, wasmSha256 };
 }

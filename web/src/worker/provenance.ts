@@ -11,14 +11,13 @@ export type LoadedFrom = Omit<Provenance, "build" | "device" | "fallback">;
 
 /** What is known of a model that was loaded, with what it runs in and on. */
 export async function provenanceOf(
-  { kind, fallback, adapter }: OpenDevice,
+  { kind, fallback, adapter, wasmSha256 }: OpenDevice,
   model: LoadedFrom,
 ): Promise<Provenance> {
-  const { file: wasm, relaxedSimd, threads, sha256 } = running;
-  const wasmSha256 = await sha256;
+  const { file: wasm, relaxedSimd, threads } = running;
   return {
     ...model,
-    build: { version: INGLENOOK_VERSION, commit: INGLENOOK_COMMIT, wasm, wasmSha256 },
+    build: { version: INGLENOOK_VERSION, commit: INGLENOOK_COMMIT, wasm, wasmSha256: await wasmSha256 },
     device: { kind, threads, relaxedSimd, adapter },
     fallback,
   };

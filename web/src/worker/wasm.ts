@@ -19,7 +19,7 @@ export type {
 /** What a build's glue exports, less the raw exports of its module, which differ from build to build. */
 type Bindings<Glue> = Omit<Glue, "default" | "initSync"> & {
   default(options: {
-    module_or_path: PromiseLike<Response> | WebAssembly.Module;
+    module_or_path: URL | WebAssembly.Module;
     memory?: WebAssembly.Memory;
     thread_stack_size?: number;
   }): Promise<unknown>;
@@ -101,22 +101,14 @@ export let running: {
   file: string;
   relaxedSimd: boolean;
   threads: number;
-  /** Of the file; `null` where it cannot be hashed. */
-  sha256: Promise<string | null>;
+  address: URL;
 };
 
 async function start<T extends Wasm>({ glue, code, ...build }: typeof CPU, device: DeviceKind): Promise<T> {
   try {
     const wasm: T = await import(/* @vite-ignore */ /* webpackIgnore: true */ glue().href);
-    const fetched = async () => {
-      const answer = await fetch(code());
-      running = { ...build, threads: 1, sha256: hashOf(answer.clone()).catch(() => null) };
-      return answer;
-    };
-    // Where there is not the memory that threads share, nothing may be fetched: so it is when this is awaited.
-    // biome-ignore lint/suspicious/noThenProperty: a promise that has not begun
-    const answer: PromiseLike<Response> = { then: (take, fail) => fetched().then(take, fail) };
-    await wasm.default({ module_or_path: answer });
+    await wasm.default({ module_or_path: code() });
+    running = { ...build, threads: 1, address: code() };
     return wasm;
   } catch (cause) {
     throw new InglenookError(
@@ -127,7 +119,15 @@ async function start<T extends Wasm>({ glue, code, ...build }: typeof CPU, devic
   }
 }
 
-/** The SHA-256 of a file while it is compiled. */
-async function hashOf(answer: Response): Promise<string> {
-  return toHex(await digestOf(await answer.arrayBuffer()));
+/**
+ * The SHA-256 of the file that was compiled, or `null` where it cannot be hashed. It is read once more, from the browser's
+ * cache: Firefox, which compiles an answer while it comes, now and then never ends where that was cloned.
+ */
+export async function hashOfRunning(): Promise<string | null> {
+  try {
+    const answer = await fetch(running.address, { cache: "force-cache" });
+    return answer.ok ? toHex(await digestOf(await answer.arrayBuffer())) : null;
+  } catch {
+    return null;
+  }
 }
