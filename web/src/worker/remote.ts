@@ -112,6 +112,7 @@ export class Remote {
     // Another origin would have to allow this one in a request of its own; there the hash has to do.
     if (range && this.validator && isOwn(url)) headers.set("If-Range", this.validator);
     const cache = this.#kept || range ? "no-store" : "default";
+    signal?.throwIfAborted();
     const stop = new AbortController();
     signal?.addEventListener("abort", () => stop.abort());
     const init = { headers, cache, signal: stop.signal, referrerPolicy: "no-referrer" } as const;
