@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
+import { sha256 as hashOf } from "../../models/fetch/verify.mjs";
 import { PACKAGE } from "./command.js";
 
 /** A file of a site. */
@@ -41,13 +41,13 @@ export async function listSite(folder: string, script: string): Promise<ListedFi
     .sort();
   const files: ListedFile[] = [];
   for (const path of paths) {
-    const content = await readFile(join(folder, path));
-    const sha256 = hashOf(content);
+    const file = join(folder, path);
+    const [sha256, { size: bytes }] = await Promise.all([hashOf(file), stat(file)]);
     const name = own.get(sha256);
     if (name && ELSEWHERE.test(name)) continue;
     const build = name?.endsWith(".wasm") ? name : undefined;
-    const part = build ?? (content.length > LARGE && !VITAL.test(path) ? path : undefined);
-    files.push({ path, bytes: content.length, sha256, part });
+    const part = build ?? (bytes > LARGE && !VITAL.test(path) ? path : undefined);
+    files.push({ path, bytes, sha256, part });
   }
   return files;
 }
@@ -55,8 +55,6 @@ export async function listSite(folder: string, script: string): Promise<ListedFi
 /** The package's scripts and wasm files by their hash: bundlers rename them. */
 async function ownFiles(): Promise<Map<string, string>> {
   const names = (await readdir(PACKAGE)).filter((name) => /\.(js|wasm)$/.test(name));
-  const hashed = names.map(async (name) => [hashOf(await readFile(join(PACKAGE, name))), name] as const);
+  const hashed = names.map(async (name) => [await hashOf(join(PACKAGE, name)), name] as const);
   return new Map(await Promise.all(hashed));
 }
-
-const hashOf = (content: Uint8Array) => createHash("sha256").update(content).digest("hex");
