@@ -2,13 +2,14 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { ErrorCode, ModelManifest } from "../../web/src/index.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
 import { type ClaimedTensor, gguf } from "./harness/gguf.js";
-import { largestDifference, tinyBert } from "./harness/goldens.js";
+import { tinyBert } from "./harness/goldens.js";
 import { type Files, hostModel, manifestOf, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
 import { cutInHalf, hangUp, type Reply, status, webPage, whole } from "./harness/replies.js";
 import { safetensors, type TensorEntry, withHeader } from "./harness/safetensors.js";
 import { FAST_TIMERS, NOT_ISOLATED } from "./harness/server.js";
 import { damage, evictAll } from "./harness/stored-file.js";
+import { expectUsable } from "./harness/usable.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 const GOLDEN = tinyBert();
@@ -163,24 +164,9 @@ describe.skipIf(!hasChromium)("bad input", () => {
     // Most of a failing download is waiting for another try.
     site.server.setPrelude(FAST_TIMERS);
     good = hostModel(site.server, GOOD);
-    await expectUsable();
+    await expectUsable(site.opened, good, GOLDEN);
     megabytes = await site.chromium.quietMegabytes(site.opened);
   });
-
-  /** The page goes on: the same package loads a good model and computes the right vectors. */
-  async function expectUsable() {
-    const vectors = await site.opened.page.evaluate(
-      async ([model, texts]) => {
-        const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
-        const vectors = [...(await embedder.embed(texts))];
-        embedder.destroy();
-        return vectors;
-      },
-      [good, GOLDEN.texts] as const,
-    );
-    expect(largestDifference(vectors, GOLDEN.vectors)).toBeLessThanOrEqual(1e-5);
-    expect(await workersLeft(site.opened.page)).toBe(0);
-  }
 
   async function expectRefused(model: ModelManifest, code: ErrorCode, detail: RegExp) {
     const outcome = await site.opened.page.evaluate(
@@ -194,7 +180,7 @@ describe.skipIf(!hasChromium)("bad input", () => {
     const cached = await site.opened.page.evaluate(async (model) => {
       return (await inglenook.Embedder.availability({ model })) === "available";
     }, model);
-    await expectUsable();
+    await expectUsable(site.opened, good, GOLDEN);
     return cached;
   }
 
@@ -255,7 +241,7 @@ describe.skipIf(!hasChromium)("bad input", () => {
     const [unknown, ...invalid] = outcomes;
     expect(unknown).toMatchObject({ ok: false, code: "unknown-model", detail: "gpt-5" });
     for (const outcome of invalid) expect(outcome).toMatchObject({ ok: false, code: "invalid-input" });
-    await expectUsable();
+    await expectUsable(site.opened, good, GOLDEN);
   });
 
   it.each([
@@ -279,15 +265,15 @@ describe.skipIf(!hasChromium)("bad input", () => {
         expect(outcome).toMatchObject({ ok: false, isInglenookError: true, code });
     }
     site.server.setPrelude(FAST_TIMERS);
-    await expectUsable();
+    await expectUsable(site.opened, good, GOLDEN);
   });
 
   it("recovers: a stored file that was tampered with is fetched again", async () => {
-    await expectUsable();
+    await expectUsable(site.opened, good, GOLDEN);
     const sha256 = good.files.find(({ path }) => path === WEIGHTS)?.sha256 ?? "";
     const before = site.server.requests.length;
     await site.opened.page.evaluate(damage, { name: sha256, at: [weights.length - 1] });
-    await expectUsable();
+    await expectUsable(site.opened, good, GOLDEN);
     expect(site.server.paths.slice(before).filter((path) => path.includes("hosted-"))).toEqual([
       `/models/${good.id}/${WEIGHTS}`,
     ]);

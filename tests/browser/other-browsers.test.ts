@@ -1,15 +1,16 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
 import { SMOL, sureChats, tinyChats, tinyLlama } from "./harness/chats.js";
-import type { Engine, EngineKind } from "./harness/engine.js";
+import type { EngineKind } from "./harness/engine.js";
 import { firefox } from "./harness/firefox.js";
 import { type Golden, largestDifference, lowestCosine, miniLm, pick, tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
 import { whole } from "./harness/replies.js";
 import { TestServer } from "./harness/server.js";
+import { useEngine } from "./harness/use-engine.js";
 import { webkit } from "./harness/webkit.js";
 
 for (const kind of [firefox, webkit]) {
@@ -75,54 +76,39 @@ async function chatWithFile({ address, question }: { address: string; question: 
 }
 
 function suite(kind: EngineKind): void {
-  let server: TestServer;
-  let engine: Engine;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    engine = await kind.open(server.url);
-    // WebKit under automation is a private window, where a cache is gone once neither page nor worker holds it.
-    await engine.run(async () => {
-      Object.assign(globalThis, { held: await caches.open("inglenook-v1") });
-    }, null);
-  });
-
-  afterAll(async () => {
-    await engine?.close();
-    await server?.stop();
-  });
+  const site = useEngine(kind);
 
   async function expectExact(golden: Golden, model: string | ModelManifest) {
-    const found = await engine.run(embedAll, { model, texts: golden.texts });
+    const found = await site.engine.run(embedAll, { model, texts: golden.texts });
     expect(largestDifference(found.vectors, golden.vectors)).toBeLessThanOrEqual(1e-5);
     expect(found.truncated).toEqual(golden.truncated);
     return found;
   }
 
   it("runs on the CPU and says why", async () => {
-    const { device, fallback } = await expectExact(tinyBert(), hostModel(server, tinyFolder()));
+    const { device, fallback } = await expectExact(tinyBert(), hostModel(site.server, tinyFolder()));
     expect(device).toBe("cpu");
     expect(fallback?.reason).toBe("no-webgpu");
     expect(fallback?.message).toMatch(/WebGPU/);
-    expect(server.paths.join()).not.toContain("inglenook_gpu");
+    expect(site.server.paths.join()).not.toContain("inglenook_gpu");
   });
 
   it("computes the F32 model's vectors, and keeps the model", async () => {
     const first = await expectExact(FEW, "all-minilm-l6-v2");
     expect(first.maxTokens).toBe(256);
     expect(first.bytesFetched).toBeGreaterThan(90_000_000);
-    const { bytesFetched } = await engine.run(embedAll, { model: "all-minilm-l6-v2", texts: ["again"] });
+    const { bytesFetched } = await site.engine.run(embedAll, { model: "all-minilm-l6-v2", texts: ["again"] });
     expect(bytesFetched).toBe(0);
   });
 
   it("computes the 8-bit model's vectors", async () => {
-    const { vectors } = await engine.run(embedAll, { texts: FEW.texts });
+    const { vectors } = await site.engine.run(embedAll, { texts: FEW.texts });
     expect(lowestCosine(vectors, FEW.vectors)).toBeGreaterThanOrEqual(0.999);
   });
 
   it("answers as the reference does", async () => {
     const [chat] = sureChats(12);
-    const found = await engine.run(
+    const found = await site.engine.run(
       async ({ model, messages }) => {
         const options = { model, temperature: 0, maxTokens: 12 };
         const session = await inglenook.LanguageModel.create(options);
@@ -146,8 +132,8 @@ function suite(kind: EngineKind): void {
 
   it("gives answers that can be iterated, to the end or not", async () => {
     const [chat] = tinyChats();
-    const model = hostModel(server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
-    const found = await engine.run(
+    const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q8_0.gguf") });
+    const found = await site.engine.run(
       async ({ model, messages, maxTokens }) => {
         const options = { model, temperature: 0, maxTokens };
         const session = await inglenook.LanguageModel.create(options);
@@ -170,7 +156,7 @@ function suite(kind: EngineKind): void {
   });
 
   it("searches", async () => {
-    const hits = await engine.run(
+    const hits = await site.engine.run(
       async (vectors: number[][]) => {
         const rows = vectors.map((vector) => Float32Array.from(vector));
         const index = await inglenook.VectorIndex.create({ dimensions: 3 });
@@ -193,16 +179,16 @@ function suite(kind: EngineKind): void {
 
   it("rejects with the package's own errors", async () => {
     const manifest = { id: "nowhere", files: [{ path: "a.gguf", bytes: 1, sha256: "0".repeat(64) }] };
-    const outcome = await engine.run(
+    const outcome = await site.engine.run(
       (model: ModelManifest) => outcomeOf(inglenook.Embedder.create({ model })),
       manifest,
     );
     expect(outcome).toMatchObject({ ok: false, isInglenookError: true, code: "http-status" });
-    expect(server.violations).toEqual([]);
+    expect(site.server.violations).toEqual([]);
   });
 
   it("notices a worker that was ended from outside", async () => {
-    const outcomes = await engine.run(
+    const outcomes = await site.engine.run(
       async (model) => {
         const Native = globalThis.Worker;
         let last: Worker | undefined;
@@ -220,7 +206,7 @@ function suite(kind: EngineKind): void {
         last?.terminate();
         return [await embedding, await outcomeOf(embedder.embed(["too late"]))];
       },
-      hostModel(server, tinyFolder()),
+      hostModel(site.server, tinyFolder()),
     );
     for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: "worker" });
   });
@@ -234,13 +220,13 @@ function suite(kind: EngineKind): void {
   ): Promise<T> {
     const siteServer = await TestServer.start({ root: join(ROOT, "dist") });
     prepare(siteServer);
-    const site = await kind.open(new URL(path, siteServer.url).href);
+    const page = await kind.open(new URL(path, siteServer.url).href);
     try {
-      const found = await site.run(script, input);
+      const found = await page.run(script, input);
       expect(siteServer.violations).toEqual([]);
       return found;
     } finally {
-      await site.close();
+      await page.close();
       await siteServer.stop();
     }
   }

@@ -1,19 +1,20 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ModelFile, ModelManifest } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
 import { bundleOf, ed25519, hashOf, onCurve, statementOf } from "../unit/signature/make.js";
 import { tinyChats, tinyLlama } from "./harness/chats.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
-import type { Engine, EngineKind } from "./harness/engine.js";
+import type { EngineKind } from "./harness/engine.js";
 import { firefox } from "./harness/firefox.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { type Files, hostModel, manifestOf, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
 import { status, webPage, whole } from "./harness/replies.js";
-import { TestServer } from "./harness/server.js";
+import type { TestServer } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
+import { useEngine } from "./harness/use-engine.js";
 import { webkit } from "./harness/webkit.js";
 
 const golden = (path: string) => readFileSync(join(ROOT, "tests/golden", path));
@@ -63,28 +64,17 @@ for (const kind of [firefox, webkit]) {
 }
 
 function suite(kind: EngineKind): void {
-  let server: TestServer;
-  let engine: Engine;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    engine = await kind.open(server.url);
-  });
-
-  afterAll(async () => {
-    await engine?.close();
-    await server?.stop();
-  });
+  const site = useEngine(kind);
 
   it.each([
     ["P-256, by OpenSSF's tool", P256, BY_TOOL],
     ["Ed25519", KEYS.pem, signatureOf(GOOD)],
   ])("are taken with the right key, and refused with another: %s", async (_, publicKey, signature) => {
-    const model = hostSigned(server, GOOD, signature);
-    const { provenance } = await engine.run(embed, { model, publicKey });
+    const model = hostSigned(site.server, GOOD, signature);
+    const { provenance } = await site.engine.run(embed, { model, publicKey });
     expect(provenance.signature?.key).toBe(hashOf(publicKey));
     const other = publicKey === P256 ? onCurve("prime256v1").pem : ed25519().pem;
-    const refused = await engine.run(attempt, { model, publicKey: other });
+    const refused = await site.engine.run(attempt, { model, publicKey: other });
     expect(refused).toMatchObject({ ok: false, code: "signature-invalid" });
   });
 }

@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { ModelManifest } from "../../web/src/index.js";
 import { ROOT } from "../../web/stage.mjs";
-import type { Engine, EngineKind } from "./harness/engine.js";
+import type { EngineKind } from "./harness/engine.js";
 import { FileHost } from "./harness/file-host.js";
 import { firefox } from "./harness/firefox.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
-import { TestServer } from "./harness/server.js";
 import { damage } from "./harness/stored-file.js";
+import { useEngine } from "./harness/use-engine.js";
 import { webkit } from "./harness/webkit.js";
 
 const PIECE = 2 ** 18;
@@ -34,67 +34,56 @@ async function locksHeld(): Promise<number> {
 }
 
 function suite(kind: EngineKind): void {
-  let server: TestServer;
-  let engine: Engine;
+  const site = useEngine(kind);
   let place: string;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    engine = await kind.open(server.url);
-    // WebKit under automation is a private window, where a cache is gone once neither page nor worker holds it.
-    await engine.run(async () => {
-      Object.assign(globalThis, { held: await caches.open("inglenook-v1") });
-    }, null);
-    ({ place } = await engine.run(() => inglenook.models.estimate(), null));
-  });
-
-  afterAll(async () => {
-    await engine?.close();
-    await server?.stop();
+    ({ place } = await site.engine.run(() => inglenook.models.estimate(), null));
   });
 
   function hosted(): { host: FileHost; model: ModelManifest } {
     const host = new FileHost(FILE);
-    return { host, model: hostModel(server, { "model.gguf": FILE }, { "model.gguf": host.reply }) };
+    return { host, model: hostModel(site.server, { "model.gguf": FILE }, { "model.gguf": host.reply }) };
   }
 
   it("goes on with a download that was stopped, where files can be kept in parts; then keeps it", async () => {
     const { host, model } = hosted();
     host.stallAfter = FILE.length / 2;
-    await engine.run(async (model: ModelManifest) => {
+    await site.engine.run(async (model: ModelManifest) => {
       const stop = new AbortController();
       inglenook.Embedder.create({ model, device: "cpu", signal: stop.signal }).catch(() => {});
       Object.assign(globalThis, { stop });
     }, model);
     await expect.poll(() => host.sent, { timeout: 60_000 }).toBeGreaterThanOrEqual(FILE.length / 2);
-    const bytes = async () => (await engine.run((id: string) => inglenook.models.info(id), model.id)).bytes;
+    const bytes = async () =>
+      (await site.engine.run((id: string) => inglenook.models.info(id), model.id)).bytes;
     if (place === "file-system") {
       await expect.poll(bytes, { timeout: 60_000 }).toBeGreaterThan(FILE.length / 4);
     }
-    await engine.run(async () => {
+    await site.engine.run(async () => {
       (globalThis as unknown as { stop: AbortController }).stop.abort();
     }, null);
     // On an isolated page a worker has a quarter of a second to end its threads, in which a download may go on.
-    await expect.poll(() => engine.run(locksHeld, null)).toBe(0);
+    await expect.poll(() => site.engine.run(locksHeld, null)).toBe(0);
     const kept = await bytes();
     host.stallAfter = Number.POSITIVE_INFINITY;
-    expect(await engine.run(load, model)).toBe(FILE.length - kept);
-    expect(await engine.run(load, model)).toBe(0);
-    expect(await engine.run((id: string) => inglenook.models.info(id), model.id)).toMatchObject({
+    expect(await site.engine.run(load, model)).toBe(FILE.length - kept);
+    expect(await site.engine.run(load, model)).toBe(0);
+    expect(await site.engine.run((id: string) => inglenook.models.info(id), model.id)).toMatchObject({
       bytes: FILE.length,
       complete: true,
     });
-    expect(await engine.run((id: string) => inglenook.models.remove(id), model.id)).toBe(true);
-    expect(await engine.run(() => inglenook.models.list(), null)).toEqual([]);
+    expect(await site.engine.run((id: string) => inglenook.models.remove(id), model.id)).toBe(true);
+    expect(await site.engine.run(() => inglenook.models.list(), null)).toEqual([]);
   });
 
   if (kind === webkit) console.warn("WebKit keeps no parts of files here: it has no private file system.");
   it.skipIf(kind === webkit)("fetches again what was damaged, and nothing else", async () => {
     expect(place).toBe("file-system");
     const { model } = hosted();
-    await engine.run(load, model);
-    await engine.run(damage, { name: model.files[0]?.sha256 ?? "", at: [7 * PIECE + 1] });
-    expect(await engine.run(load, model)).toBe(PIECE);
-    expect(await engine.run(load, model)).toBe(0);
+    await site.engine.run(load, model);
+    await site.engine.run(damage, { name: model.files[0]?.sha256 ?? "", at: [7 * PIECE + 1] });
+    expect(await site.engine.run(load, model)).toBe(PIECE);
+    expect(await site.engine.run(load, model)).toBe(0);
   });
 }

@@ -7,12 +7,13 @@ import { ROOT } from "../../web/stage.mjs";
 import { SMOL } from "./harness/chats.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
 import { type ClaimedTensor, gguf } from "./harness/gguf.js";
-import { largestDifference, tinyBert } from "./harness/goldens.js";
+import { tinyBert } from "./harness/goldens.js";
 import { hostModel, tinyFolder } from "./harness/models.js";
 import "./harness/page.js";
 import type { Reply } from "./harness/replies.js";
 import { withAtMost } from "./harness/scarce-memory.js";
 import { NOT_ISOLATED } from "./harness/server.js";
+import { expectUsable } from "./harness/usable.js";
 import { useChromium } from "./harness/use-chromium.js";
 
 const ADDRESSABLE = 2 ** 32 - 1;
@@ -82,21 +83,9 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
 
   beforeEach(() => site.server.setPrelude());
 
-  /** The page goes on. */
-  async function expectUsable() {
-    const model = hostModel(site.server, tinyFolder());
-    const golden = tinyBert();
-    const vectors = await site.opened.page.evaluate(
-      async ([model, texts]) => {
-        const embedder = await inglenook.Embedder.create({ model, device: "cpu" });
-        const vectors = [...(await embedder.embed(texts))];
-        embedder.destroy();
-        return vectors;
-      },
-      [model, golden.texts] as const,
-    );
-    expect(largestDifference(vectors, golden.vectors)).toBeLessThanOrEqual(1e-5);
-    expect(await workersLeft(site.opened.page)).toBe(0);
+  /** The page goes on, and nothing was left uncaught. */
+  async function expectGoingOn() {
+    await expectUsable(site.opened, hostModel(site.server, tinyFolder()), tinyBert());
     expect(site.opened.errors).toEqual([]);
   }
 
@@ -157,7 +146,7 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
     expect(await chatWith(URL_PATH)).toMatchObject(tooLarge(5 * GIGABYTE));
     expect(await workersLeft(site.opened.page)).toBe(0);
     expect(host.sent).toBeLessThanOrEqual(8 << 20);
-    await expectUsable();
+    await expectGoingOn();
   });
 
   it("is refused by its header where the host tells no length", async () => {
@@ -167,7 +156,7 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
     expect(await chatWith(URL_PATH)).toMatchObject(tooLarge(rowsOf(weights) * 100 * 1024 * 4));
     // The rest is what was under way.
     expect(host.sent).toBeLessThan(32 << 20);
-    await expectUsable();
+    await expectGoingOn();
   });
 
   it("is refused by its header where the file would fit, and what is made of it would not", async () => {
@@ -184,7 +173,7 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
     expect(needed).toBeGreaterThan(ADDRESSABLE);
     expect(available).toBe(ADDRESSABLE);
     expect(host.sent).toBeLessThan(64 << 20);
-    await expectUsable();
+    await expectGoingOn();
   });
 
   describe("where the browser gives less", () => {
@@ -214,7 +203,7 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
       expect(available).toBeGreaterThan(40e6);
       expect(available).toBeLessThanOrEqual(60 << 20);
       expect(site.server.paths.slice(before).filter((path) => path.endsWith(".safetensors"))).toEqual([]);
-      await expectUsable();
+      await expectGoingOn();
     });
 
     it("an index is full, and goes on with what it has", async () => {
@@ -232,7 +221,7 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
       expect(found.outcome).toMatchObject({ ok: false, code: "out-of-memory" });
       expect(found.size).toBeGreaterThan(10_000);
       expect(found.best?.score).toBe(999 * 256);
-      await expectUsable();
+      await expectGoingOn();
     });
 
     it("an embedding that takes too much ends its worker", async () => {
@@ -251,7 +240,7 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
         ] as const,
       );
       for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: "internal" });
-      await expectUsable();
+      await expectGoingOn();
     });
 
     it("a long prompt fails, and the session goes on as it was", async () => {
@@ -270,7 +259,7 @@ describe.skipIf(!hasChromium)("a model that is too large for memory", () => {
       expect(found.outcome).toMatchObject({ ok: false, code: "out-of-memory", name: "UnknownError" });
       expect(found.after).toBe(found.usage);
       expect(found.second).not.toBe("");
-      await expectUsable();
+      await expectGoingOn();
     });
   });
 });
