@@ -32,22 +32,25 @@ const ENTRIES = [
   ["minilm-f32", "minilm-f32.ts"],
   ["worker", "worker/worker.ts"],
   ["chat-worker", "worker/chat-worker.ts"],
-  ["thread", "worker/thread.ts"],
 ];
 
-/** What fetches model files and what verifies signatures, each whole in itself: loaded by its address, as the glue is. */
+/**
+ * A thread, what fetches model files and what verifies signatures, each whole in itself: a thread asks for no more files
+ * than it must when the model is there, and the others are loaded by their address, as the glue is.
+ */
 const ALONE = [
+  ["thread", "worker/thread.ts"],
   ["deliver", "worker/deliver.ts"],
   ["signature", "signature/verify-model.ts"],
 ];
 
 /**
  * The same for where there is no page of the package's own origin: what the sources take for granted is replaced by what
- * `globals.ts` exports, and workers start with one more file.
+ * `globals.ts` exports, and in Node workers start with one more file.
  */
 const ELSEWHERE = [
   { folder: "node", platform: "node", entries: { node: "index.ts", "node-worker": "node/bootstrap.ts" } },
-  { folder: "cdn", platform: "browser", entries: { cdn: "index.ts", foreign: "cdn/foreign.ts" } },
+  { folder: "cdn", platform: "browser", entries: { cdn: "index.ts" } },
 ];
 
 /**

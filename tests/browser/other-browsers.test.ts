@@ -75,6 +75,29 @@ async function chatWithFile({ address, question }: { address: string; question: 
   return words()[1] ?? "";
 }
 
+/** In the page: ends one of the workers, in the order in which they were started, while texts are embedded. */
+async function embedWithoutWorker({ model, which }: { model: ModelManifest; which: number }) {
+  const Native = globalThis.Worker;
+  const started: Worker[] = [];
+  globalThis.Worker = class extends Native {
+    constructor(...given: ConstructorParameters<typeof Native>) {
+      super(...given);
+      started.push(this);
+    }
+  };
+  const embedder = await inglenook.Embedder.create({ model });
+  // Once the threads have joined.
+  await embedder.embed(Array(500).fill("The tide rises and falls twice a day."));
+  globalThis.Worker = Native;
+  const embed = () => outcomeOf(embedder.embed(Array(500).fill("The tide rises and falls twice a day.")));
+  const first = embed();
+  started[which]?.terminate();
+  let outcome = await first;
+  // A thread may live a little longer.
+  while (outcome.ok) outcome = await embed();
+  return { threads: embedder.provenance.device.threads, outcomes: [outcome, await embed()] };
+}
+
 function suite(kind: EngineKind): void {
   const site = useEngine(kind);
 
@@ -187,28 +210,14 @@ function suite(kind: EngineKind): void {
     expect(site.server.violations).toEqual([]);
   });
 
-  it("notices a worker that was ended from outside", async () => {
-    const outcomes = await site.engine.run(
-      async (model) => {
-        const Native = globalThis.Worker;
-        let last: Worker | undefined;
-        globalThis.Worker = class extends Native {
-          constructor(...given: ConstructorParameters<typeof Native>) {
-            super(...given);
-            last = this;
-          }
-        };
-        const embedder = await inglenook.Embedder.create({ model });
-        globalThis.Worker = Native;
-        const embedding = outcomeOf(
-          embedder.embed(Array(5000).fill("The tide rises and falls twice a day.")),
-        );
-        last?.terminate();
-        return [await embedding, await outcomeOf(embedder.embed(["too late"]))];
-      },
-      hostModel(site.server, tinyFolder()),
-    );
-    for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: "worker" });
+  it("notices a worker that was ended from outside, or its thread", async () => {
+    const model = hostModel(site.server, tinyFolder());
+    let workers = 1;
+    for (let which = 0; which < workers; which++) {
+      const { threads, outcomes } = await site.engine.run(embedWithoutWorker, { model, which });
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ ok: false, code: "worker" });
+      workers = Math.min(threads, 2);
+    }
   });
 
   /** Runs a script on a page of the site, which must break no rule of its policy. */

@@ -63,7 +63,7 @@ function suite(kind: EngineKind): void {
     await site.engine.run(async () => {
       (globalThis as unknown as { stop: AbortController }).stop.abort();
     }, null);
-    // On an isolated page a worker has a quarter of a second to end its threads, in which a download may go on.
+    // A download may go on until its worker has ended.
     await expect.poll(() => site.engine.run(locksHeld, null)).toBe(0);
     const kept = await bytes();
     host.stallAfter = Number.POSITIVE_INFINITY;

@@ -193,8 +193,7 @@ describe("inglenook offline", () => {
       "provenance.json",
     ];
     for (const path of [...others, "a.gguf", "models/own/config.json", "sw.js"]) put(path, "x");
-    for (const name of ["cli.js", "node.js", "cdn.js", "foreign.js", "offline-worker.js"])
-      put(name, inPackage(name));
+    for (const name of ["cli.js", "node.js", "cdn.js", "offline-worker.js"]) put(name, inPackage(name));
     const { code, stdout } = await inglenook("offline", "built");
     expect(code).toBe(0);
     expect(stdout).toMatch(

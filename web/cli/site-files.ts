@@ -28,7 +28,7 @@ const LEFT_OUT = [
 ];
 
 /** What of the package is for no page of the site's own origin. */
-const ELSEWHERE = /^(cli|node|cdn|foreign|offline-worker)\b.*\.js$/;
+const ELSEWHERE = /^(cli|node|cdn|offline-worker)\b.*\.js$/;
 
 /** The files in `folder` that its pages may ask for, in the order of their paths, without the one named `script`. */
 export async function listSite(folder: string, script: string): Promise<ListedFile[]> {

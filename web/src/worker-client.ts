@@ -1,4 +1,5 @@
 import { fromRecord, InglenookError } from "./errors.js";
+import { startThreads } from "./threads.js";
 import type { FromWorker, RequestKind, RequestMessage, Requests, ToWorker } from "./worker/protocol.js";
 
 /** The part of a `Worker` that the client uses. */
@@ -13,9 +14,6 @@ export interface CallOptions<K extends RequestKind> {
   transfer?: Transferable[];
   onProgress?: ((progress: Requests[K]["progress"]) => void) | undefined;
 }
-
-/** How long a worker has to end its threads. */
-const GRACE_MS = 250;
 
 interface Pending {
   resolve(result: unknown): void;
@@ -48,6 +46,7 @@ export function started(start: () => WorkerPort): WorkerPort {
 export class WorkerClient {
   readonly #port: WorkerPort;
   readonly #pending = new Map<number, Pending>();
+  #threads: Worker[] = [];
   #nextId = 0;
   #death: { error: unknown } | undefined;
 
@@ -91,11 +90,7 @@ export class WorkerClient {
   die(error: unknown): void {
     if (this.#death) return;
     this.#death = { error };
-    // It may have threads. Of workers that end together with those in them, Chromium 156 keeps one in a hundred for ever.
-    if (globalThis.crossOriginIsolated) {
-      this.#port.postMessage({ id: 0, kind: "end" } satisfies ToWorker);
-      setTimeout(() => this.#port.terminate(), GRACE_MS);
-    } else this.#port.terminate();
+    for (const worker of [...this.#threads, this.#port]) worker.terminate();
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
   }
 
@@ -104,9 +99,11 @@ export class WorkerClient {
   }
 
   #receive(message: FromWorker): void {
+    if (this.#death) return;
     // Rejects where the page itself is at its end.
     if (message.kind === "alive")
       navigator.locks.request(message.lock, () => this.#crash("it was ended")).catch(() => {});
+    else if (message.kind === "threads") this.#threads = startThreads(message.ports, this.#port.onmessage);
     else if (message.kind === "died") this.die(fromRecord(message.error));
     // The answer to an aborted request finds nothing pending, and is dropped.
     else if (message.kind === "progress")

@@ -2,10 +2,7 @@
 // from any that allows it by CORS.
 const scripts = new Map<string, string>();
 
-/** What such a worker begins with. */
-const FOREIGN = new URL("./foreign.js", import.meta.url).href;
-
-/** A worker whose script is of another origin, and so are those of the workers that it starts. */
+/** A worker whose script is of another origin. */
 export class ForeignWorker extends globalThis.Worker {
   constructor(script: string | URL, options?: WorkerOptions) {
     super(scriptOf(`${script}`), options);
@@ -14,8 +11,8 @@ export class ForeignWorker extends globalThis.Worker {
 
 /** The address of a script that does as `script` does. One is made of each. */
 function scriptOf(script: string): string {
-  const lines = [FOREIGN, script].map((address) => `import ${JSON.stringify(address)};`);
-  const made = scripts.get(script) ?? URL.createObjectURL(new Blob(lines, { type: "text/javascript" }));
+  const line = `import ${JSON.stringify(script)};`;
+  const made = scripts.get(script) ?? URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
   scripts.set(script, made);
   return made;
 }

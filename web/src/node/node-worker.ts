@@ -31,7 +31,7 @@ export class NodeWorker implements WorkerPort {
   postMessage(message: ToWorker, transfer: Transferable[] | StructuredSerializeOptions = []): void {
     this.#thread.postMessage(message, transfer as ArrayBuffer[]);
     if (message.kind === "abort") this.#waiting.delete(message.id);
-    else if (message.kind !== "end") this.#waiting.add(message.id);
+    else this.#waiting.add(message.id);
     this.#keepAlive();
   }
 

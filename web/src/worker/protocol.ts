@@ -4,7 +4,8 @@
  * The page sends requests, each with its own `id`, and may abort one. The worker answers every request that
  * was not aborted once, `done` or `failed`, after any number of `progress` messages. `died` concerns no
  * request: the worker cannot go on, whatever is pending has failed, and the page should terminate it. Nor does
- * `alive`: the worker holds this Web Lock, and whoever gets it knows that the worker is gone.
+ * `alive`: the worker holds this Web Lock, and whoever gets it knows that the worker is gone; nor `threads`: the page is
+ * to start one for each port, to hand it that, and to terminate it with the worker.
  */
 import type { ErrorRecord } from "../errors.js";
 import type { ModelManifest } from "../manifest.js";
@@ -233,15 +234,23 @@ export interface RequestMessage<K extends RequestKind> {
   params: Requests[K]["params"];
 }
 
-/** A request; or that the one of this id is aborted; or that the worker is about to be terminated, and ends its own workers. */
-export type ToWorker =
-  | { [K in RequestKind]: RequestMessage<K> }[RequestKind]
-  | { id: number; kind: "abort" }
-  | { id: number; kind: "end" };
+/** What a thread of a worker needs to join; it comes through its port, so that the page has no part in the memory. */
+export interface ThreadStart {
+  /** Address of the glue. */
+  glue: string;
+  module: WebAssembly.Module;
+  /** The memory of the worker's instance. */
+  memory: WebAssembly.Memory;
+}
 
+/** A request; or that the one of this id is aborted. */
+export type ToWorker = { [K in RequestKind]: RequestMessage<K> }[RequestKind] | { id: number; kind: "abort" };
+
+/** What a worker says, or a thread of it, which says `alive`. */
 export type FromWorker =
   | { id: number; kind: "done"; result: Requests[RequestKind]["result"] }
   | { id: number; kind: "failed"; error: ErrorRecord }
   | { id: number; kind: "progress"; progress: Requests[RequestKind]["progress"] }
   | { kind: "alive"; lock: string }
+  | { kind: "threads"; ports: MessagePort[] }
   | { kind: "died"; error: ErrorRecord };

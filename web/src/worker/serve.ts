@@ -1,3 +1,4 @@
+import { holdLock } from "./hold-lock.js";
 import type {
   DeviceKind,
   FromWorker,
@@ -5,9 +6,9 @@ import type {
   RequestKind,
   RequestMessage,
   Requests,
+  ThreadStart,
   ToWorker,
 } from "./protocol.js";
-import { endThreads } from "./threads.js";
 import { throttled } from "./throttle.js";
 import { judge } from "./verdict.js";
 
@@ -31,7 +32,6 @@ export function setDevice(kind: DeviceKind): void {
 export function serve(handlers: Handlers, cancel: (id: number) => void): void {
   self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     if (data.kind === "abort") cancel(data.id);
-    else if (data.kind === "end") endThreads();
     else void answer(data, handlers);
   };
   // A trap inside a task of the instance that no request awaits, such as the rest of an `async` function.
@@ -43,19 +43,17 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
     const { error, fatal } = judge(reason, device);
     if (fatal) post({ kind: "died", error });
   });
-  holdLock();
+  holdLock(post);
 }
 
-/** Holds a lock to the end, which no event would tell the page of. In an insecure context there are none. */
-function holdLock(): void {
-  if (!navigator.locks) return;
-  const lock = `inglenook ${crypto.randomUUID()}`;
-  const held = navigator.locks.request(lock, () => {
-    post({ kind: "alive", lock });
-    return new Promise<never>(() => {});
+/** Asks for threads. They may come late, or not at all. */
+export function wantThreads(count: number, start: ThreadStart): void {
+  const ports = Array.from({ length: count }, () => {
+    const { port1, port2 } = new MessageChannel();
+    port1.postMessage(start);
+    return port2;
   });
-  // Where a browser gives none after all, the page is told nothing, and waits for nothing.
-  held.catch(() => {});
+  post({ kind: "threads", ports }, ports);
 }
 
 /** Says how far a request has come. */
@@ -86,7 +84,7 @@ async function answer<K extends RequestKind>(request: RequestMessage<K>, handler
 }
 
 function post(message: FromWorker, transfer: Transferable[] = []): void {
-  self.postMessage(message, transfer);
+  self.postMessage(message, { transfer });
 }
 
 /** What a request needs, if the request that brings it has come before. */

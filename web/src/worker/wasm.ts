@@ -1,8 +1,9 @@
 import { InglenookError } from "../errors.js";
 import { digestOf, toHex } from "./pieces.js";
 import type { DeviceKind } from "./protocol.js";
+import { wantThreads } from "./serve.js";
 import { hasRelaxedSimd } from "./simd.js";
-import { startThreads, threadCount } from "./threads.js";
+import { threadCount } from "./threads.js";
 
 export type {
   ChatInfo,
@@ -87,8 +88,8 @@ async function startShared(): Promise<SharedWasm | undefined> {
 export function startPool(): void {
   if (!shared) return;
   const [module, memory] = [shared.poolModule(), shared.poolMemory()];
-  startThreads({ glue: CPU_THREADS.glue().href, module, memory });
   running.threads = threadCount();
+  wantThreads(running.threads - 1, { glue: CPU_THREADS.glue().href, module, memory });
 }
 
 /** Fetches, compiles and starts the build with WebGPU, which is several times larger. */
