@@ -6,23 +6,25 @@ import { buildNamedWasm } from "../../web/build-wasm.mjs";
 import { CHROMIUM_FLAGS, findBrowser } from "../browsers.mjs";
 import { CACHE, PACKAGE } from "./paths.mjs";
 import { startServer } from "./server.mjs";
-import { parseCase } from "./suites.mjs";
+import { parseCase, SUITES } from "./suites.mjs";
 import { table } from "./tables.mjs";
 
-/** The build that Chromium takes. */
-const KIND = "cpu_relaxed";
 const INTERVAL_US = 100;
 const ROWS = 24;
 /** Functions that are kernels, or parts of them that the compiler left apart. */
 const KERNEL = /\bkernels::/;
 
 /**
- * A table for every case: milliseconds and share by function, and the share of what is no kernel.
+ * A table for every case: milliseconds and share by function, and the share of what is no kernel; of a suite on threads,
+ * those of the worker, which waits in its pool for the others.
  * @param {(page: object, cases: object[], suite: string) => Promise<(wanted: object) => Promise<unknown>>} prepareWork  as of a suite
  */
 export async function profileCases(suite, path, names, prepareWork) {
   const cases = names.map((name) => parseCase(suite, name)).filter(({ phase }) => phase !== "abort");
-  const server = await startServer(path, { instead: await namedFiles() });
+  const { isolated } = SUITES[suite];
+  // The build that Chromium takes.
+  const instead = await namedFiles(isolated ? "cpu_threads" : "cpu_relaxed");
+  const server = await startServer(path, { instead, isolated });
   const browser = await puppeteer.launch({ executablePath: findBrowser("chromium"), args: CHROMIUM_FLAGS });
   try {
     const page = await browser.newPage();
@@ -42,18 +44,18 @@ export async function profileCases(suite, path, names, prepareWork) {
 }
 
 /** The files to be sent in the place of the package's. */
-async function namedFiles() {
-  const { wasm, glue } = await buildNamedWasm(KIND);
+async function namedFiles(kind) {
+  const { wasm, glue } = await buildNamedWasm(kind);
   const folder = join(CACHE, "named");
   mkdirSync(folder, { recursive: true });
-  const files = { [`inglenook_${KIND}.wasm`]: wasm, [`inglenook_${KIND}.js`]: glue };
+  const files = { [`inglenook_${kind}.wasm`]: wasm, [`inglenook_${kind}.js`]: glue };
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   return new Map(Object.keys(files).map((name) => [join(PACKAGE, name), join(folder, name)]));
 }
 
-/** Microseconds by function, of the newest worker, while `act` runs. */
+/** Microseconds by function, of the newest worker that is no thread, while `act` runs. */
 async function profiled(page, act) {
-  const session = page.workers().at(-1).client;
+  const session = page.workers().findLast((worker) => !worker.url().endsWith("/thread.js")).client;
   await session.send("Profiler.enable");
   await session.send("Profiler.setSamplingInterval", { interval: INTERVAL_US });
   await session.send("Profiler.start");

@@ -29,7 +29,7 @@ const SHARED: bool = cfg!(any(not(target_family = "wasm"), target_feature = "ato
 const WORTHWHILE: usize = 100_000;
 
 /// The most parts for each thread, so that a slow one holds the others up for a fraction of its share only.
-const PARTS: usize = 4;
+const PARTS: usize = 16;
 
 /// Multiply-adds of a part where a thread has more than one: memory is read in long streams, and a short one costs as
 /// much as it is worth.

@@ -12,22 +12,22 @@ pub(crate) struct Rows<'a> {
 }
 
 /// A row-major matrix to write, whose rows are `stride` elements apart. What lies between them may be written by others.
-pub(crate) struct RowsMut<'a> {
-    data: *mut f32,
+pub(crate) struct RowsMut<'a, T = f32> {
+    data: *mut T,
     rows: usize,
     width: usize,
     stride: usize,
-    lifetime: PhantomData<&'a mut [f32]>,
+    lifetime: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: it is a mutable borrow of its elements and of nothing else.
-unsafe impl Send for RowsMut<'_> {}
+unsafe impl<T: Send> Send for RowsMut<'_, T> {}
 // SAFETY: through a shared borrow only parts can be had, and that is the taker's promise.
-unsafe impl Sync for RowsMut<'_> {}
+unsafe impl<T: Send> Sync for RowsMut<'_, T> {}
 
-impl<'a> RowsMut<'a> {
+impl<'a, T> RowsMut<'a, T> {
     /// All of `data`, in rows of `width`.
-    pub(crate) fn new(data: &'a mut [f32], width: usize) -> Self {
+    pub(crate) fn new(data: &'a mut [T], width: usize) -> Self {
         let rows = data.len().checked_div(width).unwrap_or(0);
         Self { data: data.as_mut_ptr(), rows, width, stride: width, lifetime: PhantomData }
     }
@@ -46,7 +46,7 @@ impl<'a> RowsMut<'a> {
     ///
     /// # Panics
     /// If there is no such row.
-    pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
+    pub(crate) fn row(&mut self, row: usize) -> &mut [T] {
         assert!(row < self.rows);
         // SAFETY: the row is there, and borrowed as long as the matrix is.
         unsafe { slice::from_raw_parts_mut(self.data.add(row * self.stride), self.width) }
@@ -56,7 +56,7 @@ impl<'a> RowsMut<'a> {
     ///
     /// # Panics
     /// If the block ends outside of the matrix.
-    pub(crate) fn at(&mut self, row: usize, column: usize, [height, width]: [usize; 2]) -> *mut f32 {
+    pub(crate) fn at(&mut self, row: usize, column: usize, [height, width]: [usize; 2]) -> *mut T {
         assert!(row + height <= self.rows && column + width <= self.width);
         self.data.wrapping_add(row * self.stride + column)
     }
@@ -66,7 +66,7 @@ impl<'a> RowsMut<'a> {
     /// # Safety
     /// As of [`RowsMut::part`]; rows must be `width` apart.
     #[allow(clippy::mut_from_ref)]
-    unsafe fn lines(&self, rows: Range<usize>) -> &mut [f32] {
+    unsafe fn lines(&self, rows: Range<usize>) -> &mut [T] {
         assert!(rows.start <= rows.end && rows.end <= self.rows);
         // SAFETY: the rows are there, and the caller promises that nobody else has them.
         unsafe { slice::from_raw_parts_mut(self.data.add(rows.start * self.width), rows.len() * self.width) }
@@ -79,7 +79,7 @@ impl<'a> RowsMut<'a> {
     ///
     /// # Safety
     /// Parts that are alive at the same time must have no element in common.
-    pub(crate) unsafe fn part(&self, rows: Range<usize>, columns: Range<usize>) -> RowsMut<'_> {
+    pub(crate) unsafe fn part(&self, rows: Range<usize>, columns: Range<usize>) -> RowsMut<'_, T> {
         assert!(rows.start <= rows.end && rows.end <= self.rows);
         assert!(columns.start <= columns.end && columns.end <= self.width);
         // Never dereferenced where the part is empty.
@@ -90,11 +90,11 @@ impl<'a> RowsMut<'a> {
 
 /// Calls `work` with parts of `data`, whole rows of `width` elements, and the number of each part's first row; on several
 /// threads where that is worth it. `cost` is of all rows, as of [`split`].
-pub(crate) fn split_rows(
-    data: &mut [f32],
+pub(crate) fn split_rows<T: Send>(
+    data: &mut [T],
     width: usize,
     cost: usize,
-    work: impl Fn(usize, &mut [f32]) + Sync,
+    work: impl Fn(usize, &mut [T]) + Sync,
 ) {
     let matrix = RowsMut::new(data, width);
     split(matrix.rows, cost, |rows| {
@@ -102,6 +102,11 @@ pub(crate) fn split_rows(
         // SAFETY: no two ranges have a row in common.
         work(first, unsafe { matrix.lines(rows) });
     });
+}
+
+/// Calls `work` with each of `items`; on several threads where that is worth it. `cost` is of all, as of [`split`].
+pub(crate) fn split_each<T: Send>(items: &mut [T], cost: usize, work: impl Fn(&mut T) + Sync) {
+    split_rows(items, 1, cost, |_, items| items.iter_mut().for_each(&work));
 }
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 use core::{array::from_fn, ops::Range};
 
 use super::{BLOCK, FOURS, products::Products, rotation::rotate};
-use crate::kernels::cpu::{f32x4::F32x4, i16x8::I16x8};
+use crate::kernels::cpu::{f32x4::F32x4, i16x8::I16x8, rows::split_each};
 
 /// Rows of a panel; the last panel has what is left.
 pub(super) const PANEL: usize = 4;
+
+/// Multiply-adds that take as long as the rotation and the rounding of an element.
+const ROUNDING: usize = 40;
 
 /// Rotated rows: an element is `least + scale · quant`, where the quants of a block are from 0 to 127.
 pub(super) struct Activations {
@@ -37,17 +40,17 @@ impl Activations {
         let mut words = vec![0; rows * blocks * width];
         let mut scales = vec![0.0; rows * blocks];
         let mut least = vec![0.0; rows * blocks];
-        let panels = words.chunks_mut(PANEL * blocks * width).zip(scales.chunks_mut(PANEL * blocks));
-        for ((x, (words, scales)), least) in
-            x.chunks(PANEL * columns).zip(panels).zip(least.chunks_mut(PANEL * blocks))
-        {
+        let parts = scales.chunks_mut(PANEL * blocks).zip(least.chunks_mut(PANEL * blocks));
+        let parts = words.chunks_mut(PANEL * blocks * width).zip(parts);
+        let mut panels: Vec<_> = x.chunks(PANEL * columns).zip(parts).collect();
+        split_each(&mut panels, x.len() * ROUNDING, |(x, (words, (scales, least)))| {
             match x.len() / columns {
                 1 => round::<S, 1>(x, words, scales, least),
                 2 => round::<S, 2>(x, words, scales, least),
                 3 => round::<S, 3>(x, words, scales, least),
                 _ => round::<S, PANEL>(x, words, scales, least),
             }
-        }
+        });
         Self { rows, blocks, width, words, scales, least }
     }
 

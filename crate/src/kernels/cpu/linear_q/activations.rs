@@ -4,12 +4,15 @@
 use core::ops::Range;
 
 use crate::kernels::{
-    cpu::{f32x4::F32x4, i16x8::I16x8},
+    cpu::{f32x4::F32x4, i16x8::I16x8, rows::split_each},
     linear_q::layout::BLOCK,
 };
 
 /// Rows of a panel; the last panel has what is left.
 pub(super) const PANEL: usize = 4;
+
+/// Multiply-adds that take as long as the rounding of an element.
+const ROUNDING: usize = 30;
 
 /// How the quants of a block are put into words of 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,32 +69,47 @@ pub(super) struct Panel<'a> {
     pub(super) sums: &'a [f32],
 }
 
+/// A panel before it is rounded.
+struct Unrounded<'a> {
+    /// Its rows, of so many columns each.
+    x: &'a [f32],
+    columns: usize,
+    words: &'a mut [i32],
+    scales: &'a mut [f32],
+    starts: &'a mut [i32],
+    sums: &'a mut [f32],
+}
+
 impl Activations {
     /// Rounds the rows of `x`, `[rows, columns]`, whose columns are whole blocks, for weights of which `offset` is
     /// subtracted.
     pub(super) fn new(x: &[f32], columns: usize, form: Form, group: usize, offset: i32) -> Self {
+        let (blocks, groups) = (columns / BLOCK, columns / group);
         let rows = x.len() / columns;
-        let (blocks, groups) = (rows * columns / BLOCK, rows * columns / group);
-        let mut activations = Self {
-            rows,
-            columns,
-            form,
-            group,
-            offset,
-            words: vec![0; blocks * form.words()],
-            scales: vec![0.0; blocks],
-            starts: vec![0; groups],
-            sums: vec![0.0; groups],
-        };
-        for (first, x) in (0..rows).step_by(PANEL).zip(x.chunks(PANEL * columns)) {
-            match rows - first {
-                1 => activations.round_panel::<1>(first, x),
-                2 => activations.round_panel::<2>(first, x),
-                3 => activations.round_panel::<3>(first, x),
-                _ => activations.round_panel::<PANEL>(first, x),
-            }
-        }
-        activations
+        let mut words = vec![0; rows * blocks * form.words()];
+        let mut scales = vec![0.0; rows * blocks];
+        let mut starts = vec![0; rows * groups];
+        let mut sums = vec![0.0; rows * groups];
+        let of_blocks =
+            words.chunks_mut(PANEL * blocks * form.words()).zip(scales.chunks_mut(PANEL * blocks));
+        let of_groups = starts.chunks_mut(PANEL * groups).zip(sums.chunks_mut(PANEL * groups));
+        let mut panels: Vec<Unrounded> = (x.chunks(PANEL * columns).zip(of_blocks).zip(of_groups))
+            .map(|((x, (words, scales)), (starts, sums))| Unrounded {
+                x,
+                columns,
+                words,
+                scales,
+                starts,
+                sums,
+            })
+            .collect();
+        split_each(&mut panels, x.len() * ROUNDING, |panel| match panel.x.len() / columns {
+            1 => panel.round::<1>(form, offset),
+            2 => panel.round::<2>(form, offset),
+            3 => panel.round::<3>(form, offset),
+            _ => panel.round::<PANEL>(form, offset),
+        });
+        Self { rows, columns, form, group, offset, words, scales, starts, sums }
     }
 
     /// Whether they were rounded as [`Activations::new`] would with these arguments.
@@ -118,19 +136,20 @@ impl Activations {
             (first, count, panel)
         })
     }
+}
 
-    /// Rounds the `H` rows `x`, which are numbers `first` and following.
+impl Unrounded<'_> {
+    /// Rounds its `H` rows.
     #[inline(never)]
-    fn round_panel<const H: usize>(&mut self, first: usize, x: &[f32]) {
-        let (columns, groups, form, offset) = (self.columns, BLOCK / self.group, self.form, self.offset);
-        let (blocks, width) = (columns / BLOCK, form.words());
-        let words = self.words[first * blocks * width..][..blocks * width * H].as_chunks_mut::<H>().0;
-        let scales = self.scales[first * blocks..][..blocks * H].as_chunks_mut::<H>().0;
-        let of_groups = first * blocks * groups..(first + H) * blocks * groups;
-        let starts = self.starts[of_groups.clone()].as_chunks_mut::<H>().0;
-        let sums = self.sums[of_groups].as_chunks_mut::<H>().0;
+    fn round<const H: usize>(&mut self, form: Form, offset: i32) {
+        let (blocks, width) = (self.columns / BLOCK, form.words());
+        let groups = self.sums.len() / self.scales.len();
+        let words = self.words.as_chunks_mut::<H>().0;
+        let scales = self.scales.as_chunks_mut::<H>().0;
+        let starts = self.starts.as_chunks_mut::<H>().0;
+        let sums = self.sums.as_chunks_mut::<H>().0;
         for h in 0..H {
-            let row = x[h * columns..][..columns].as_chunks::<BLOCK>().0;
+            let row = self.x[h * self.columns..][..self.columns].as_chunks::<BLOCK>().0;
             for b in 0..blocks {
                 let (scale, quants) = round_block(&row[b]);
                 scales[b][h] = scale;
