@@ -26,6 +26,7 @@ const COLUMNS = {
   file_mb: { heading: "file MB" },
   read_back_us: { heading: "read back µs" },
   dispatch_us: { heading: "dispatch µs" },
+  dispatch_alone_us: { heading: "dispatch alone µs" },
   cosine: { heading: "least cosine", digits: 6 },
   name: { heading: "adapter" },
 };

@@ -1,7 +1,7 @@
 // What the GPU can do at most, measured with plain WGSL under the same Dawn.
 import { describeAdapter, installWebGpu, requestAdapter } from "../globals.mjs";
 import { now, repeat, summary } from "../samples.mjs";
-import { flopsOf, multiplyAdd, NOTHING, READ, THREADS } from "./shaders.mjs";
+import { flopsOf, multiplyAdd, NOTHING, NOTHING_ALONE, packedDots, READ, THREADS } from "./shaders.mjs";
 
 const SIZES = {
   usual: { read: 1 << 30, passes: 20, groups: 4096, rounds: 256, dispatches: 1000, samples: 7 },
@@ -19,7 +19,11 @@ export async function run({ options, progress, row }) {
   for (const type of ["f32", "f16"]) {
     if (type === "f16" && !bench.device.features.has("shader-f16")) continue;
     progress(type);
-    row(type, { flops_per_s: await arithmetic(bench, type) });
+    row(type, { flops_per_s: await arithmetic(bench, multiplyAdd(type, bench.sizes.rounds), Float32Array) });
+  }
+  if (navigator.gpu.wgslLanguageFeatures.has("packed_4x8_integer_dot_product")) {
+    progress("i8");
+    row("i8", { flops_per_s: await arithmetic(bench, packedDots(bench.sizes.rounds), Int32Array) });
   }
   progress("latencies");
   row("latency", await latencies(bench));
@@ -90,26 +94,27 @@ async function readBandwidth(bench) {
   return summary(times.map((time) => (sources.length * size) / time));
 }
 
-async function arithmetic(bench, type) {
+async function arithmetic(bench, code, Numbers) {
   const { groups, rounds } = bench.sizes;
   const threads = groups * THREADS;
   const sums = storage(bench, (threads + 2) * 4);
-  // Below one, so that sums stay finite.
-  bench.device.queue.writeBuffer(sums, 0, Float32Array.of(0.5, 0.25));
-  const pipeline = await pipelineOf(bench, multiplyAdd(type, rounds));
+  // Floats below one, so that sums stay finite.
+  bench.device.queue.writeBuffer(sums, 0, Numbers.of(0.5, 0.25));
+  const pipeline = await pipelineOf(bench, code);
   const times = await slope(bench, pipeline, [bind(bench, pipeline, [sums])], groups);
   sums.destroy();
   return summary(times.map((time) => flopsOf(rounds, threads) / time));
 }
 
-/** What a step pays before it computes: a dispatch that waits for the one before it, and reading a number back. */
+/**
+ * What a step pays before it computes: a dispatch that waits for the one before it, one that waits for nothing, and reading a
+ * number back.
+ */
 async function latencies(bench) {
   const { samples, dispatches } = bench.sizes;
   const { device } = bench;
   const counter = storage(bench, 16);
   const target = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const pipeline = await pipelineOf(bench, NOTHING);
-  const bindings = [bind(bench, pipeline, [counter])];
   const readBack = async () => {
     const start = now();
     const encoder = device.createCommandEncoder();
@@ -119,9 +124,15 @@ async function latencies(bench) {
     target.unmap();
     return (now() - start) * 1000;
   };
-  const dispatch = async () => ((await seconds(bench, pipeline, bindings, 1, dispatches)) / dispatches) * 1e6;
+  const dispatch = async (code) => {
+    const pipeline = await pipelineOf(bench, code);
+    const bindings = [bind(bench, pipeline, [counter])];
+    const one = async () => ((await seconds(bench, pipeline, bindings, 1, dispatches)) / dispatches) * 1e6;
+    return summary(await repeat(samples, 10_000, one));
+  };
   return {
     read_back_us: summary(await repeat(samples * 3, 5000, readBack)),
-    dispatch_us: summary(await repeat(samples, 10_000, dispatch)),
+    dispatch_us: await dispatch(NOTHING),
+    dispatch_alone_us: await dispatch(NOTHING_ALONE),
   };
 }

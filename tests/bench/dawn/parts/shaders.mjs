@@ -34,13 +34,23 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
   sums[id.x] = sum.x + sum.y + sum.z + sum.w;
 }`;
 
-/** Does nothing that takes time. */
+/** Does nothing that takes time; the next one waits for it. */
 export const NOTHING = `
 @group(0) @binding(0) var<storage, read_write> counter: array<u32>;
 
 @compute @workgroup_size(1)
 fn main() {
   counter[0] += 1u;
+}`;
+
+/** The same without anything to wait for. */
+export const NOTHING_ALONE = `
+@group(0) @binding(0) var<storage, read> counter: array<u32>;
+var<workgroup> seen: u32;
+
+@compute @workgroup_size(1)
+fn main() {
+  seen = counter[0];
 }`;
 
 /** Products and sums of `type` for `rounds` rounds; `flopsOf` says how many. */
@@ -61,6 +71,27 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   let sum = ${names.join(" + ")};
   sums[2u + id.x] = f32(sum.x + sum.y + sum.z + sum.w);
+}`;
+}
+
+/** The same of four bytes in a word at a time, added up in 32 bits. */
+export function packedDots(rounds) {
+  const names = Array.from({ length: 4 * CHAINS }, (_, chain) => `s${chain}`);
+  const each = (write) => names.map(write).join("\n  ");
+  const steps = Array.from({ length: UNROLLED }, () =>
+    each((name, chain) => `${name} += dot4I8Packed(u32(s${(chain + 1) % names.length}), x);`),
+  );
+  return `
+@group(0) @binding(0) var<storage, read_write> sums: array<i32>;
+
+@compute @workgroup_size(${THREADS})
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let x = u32(sums[0]);
+  ${each((name, chain) => `var ${name} = i32(id.x + ${chain}u);`)}
+  for (var round = 0u; round < ${rounds}u; round++) {
+    ${steps.join("\n    ")}
+  }
+  sums[2u + id.x] = ${names.join(" + ")};
 }`;
 }
 
