@@ -1,7 +1,16 @@
 // What the GPU can do at most, measured with plain WGSL under the same Dawn.
 import { describeAdapter, installWebGpu, requestAdapter } from "../globals.mjs";
 import { now, repeat, summary } from "../samples.mjs";
-import { flopsOf, multiplyAdd, NOTHING, NOTHING_ALONE, packedDots, READ, THREADS } from "./shaders.mjs";
+import {
+  flopsOf,
+  multiplyAdd,
+  NOTHING,
+  NOTHING_ALONE,
+  packedDots,
+  packedFlopsOf,
+  READ,
+  THREADS,
+} from "./shaders.mjs";
 
 const SIZES = {
   usual: { read: 1 << 30, passes: 20, groups: 4096, rounds: 256, dispatches: 1000, samples: 7 },
@@ -19,11 +28,11 @@ export async function run({ options, progress, row }) {
   for (const type of ["f32", "f16"]) {
     if (type === "f16" && !bench.device.features.has("shader-f16")) continue;
     progress(type);
-    row(type, { flops_per_s: await arithmetic(bench, multiplyAdd(type, bench.sizes.rounds), Float32Array) });
+    row(type, { flops_per_s: await arithmetic(bench, (rounds) => multiplyAdd(type, rounds), flopsOf) });
   }
   if (navigator.gpu.wgslLanguageFeatures.has("packed_4x8_integer_dot_product")) {
     progress("i8");
-    row("i8", { flops_per_s: await arithmetic(bench, packedDots(bench.sizes.rounds), Int32Array) });
+    row("i8", { flops_per_s: await arithmetic(bench, packedDots, packedFlopsOf) });
   }
   progress("latencies");
   row("latency", await latencies(bench));
@@ -94,16 +103,16 @@ async function readBandwidth(bench) {
   return summary(times.map((time) => (sources.length * size) / time));
 }
 
-async function arithmetic(bench, code, Numbers) {
+async function arithmetic(bench, shader, operations) {
   const { groups, rounds } = bench.sizes;
   const threads = groups * THREADS;
   const sums = storage(bench, (threads + 2) * 4);
-  // Floats below one, so that sums stay finite.
-  bench.device.queue.writeBuffer(sums, 0, Numbers.of(0.5, 0.25));
-  const pipeline = await pipelineOf(bench, code);
+  // Below one, so that sums stay finite; as bytes they are some, too.
+  bench.device.queue.writeBuffer(sums, 0, Float32Array.of(0.5, 0.25));
+  const pipeline = await pipelineOf(bench, shader(rounds));
   const times = await slope(bench, pipeline, [bind(bench, pipeline, [sums])], groups);
   sums.destroy();
-  return summary(times.map((time) => flopsOf(rounds, threads) / time));
+  return summary(times.map((time) => operations(rounds, threads) / time));
 }
 
 /**

@@ -74,26 +74,32 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 }`;
 }
 
-/** The same of four bytes in a word at a time, added up in 32 bits. */
+/** Words of each side of the products of `packedDots`. */
+const SIDE = 8;
+
+/** Every product of eight words with eight others, of four bytes each, for `rounds` rounds; `packedFlopsOf` says how many. */
 export function packedDots(rounds) {
-  const names = Array.from({ length: 4 * CHAINS }, (_, chain) => `s${chain}`);
-  const each = (write) => names.map(write).join("\n  ");
-  const steps = Array.from({ length: UNROLLED }, () =>
-    each((name, chain) => `${name} += dot4I8Packed(u32(s${(chain + 1) % names.length}), x);`),
-  );
+  const side = Array.from({ length: SIDE }, (_, i) => i);
+  const each = (write) => side.map(write).join("\n  ");
+  const products = side.flatMap((i) => side.map((j) => `s${i}${j} += dot4I8Packed(a${i}, b${j});`));
+  const step = [...products, ...side.map((i) => `a${i} += b${i};`)].join("\n    ");
   return `
 @group(0) @binding(0) var<storage, read_write> sums: array<i32>;
 
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let x = u32(sums[0]);
-  ${each((name, chain) => `var ${name} = i32(id.x + ${chain}u);`)}
-  for (var round = 0u; round < ${rounds}u; round++) {
-    ${steps.join("\n    ")}
+  ${each((i) => `var a${i} = id.x + ${i}u;`)}
+  ${each((i) => `let b${i} = u32(sums[${i}]);`)}
+  ${each((i) => side.map((j) => `var s${i}${j} = 0;`).join(" "))}
+  for (var round = 0u; round < ${rounds * (UNROLLED / 4)}u; round++) {
+    ${step}
   }
-  sums[2u + id.x] = ${names.join(" + ")};
+  sums[2u + id.x] = ${side.flatMap((i) => side.map((j) => `s${i}${j}`)).join(" + ")};
 }`;
 }
 
 /** The floating-point operations of `threads` threads of it. */
 export const flopsOf = (rounds, threads) => threads * rounds * UNROLLED * CHAINS * 4 * 2;
+
+/** The products and sums of bytes in `threads` threads of the other. */
+export const packedFlopsOf = (rounds, threads) => threads * rounds * (UNROLLED / 4) * SIDE * SIDE * 4 * 2;
