@@ -199,6 +199,22 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     expect(server.requests.length).toBe(asked + requests.length);
   });
 
+  it("answers, when the host cannot, for files with a query, and folders without their slash", async () => {
+    site.write("docs/index.html", simple("documents"));
+    site.build();
+    await register();
+    await again();
+    const read = (path: string) => page.evaluate(async (path) => (await fetch(path)).text(), path);
+    server.answer("/site/page.js", (response) => response.end("new"));
+    expect(await read("page.js?query")).toBe("new");
+    await server.stop();
+    expect(await read("page.js?query")).toBe(readFileSync(site.file("page.js"), "utf8"));
+    expect(await again("docs?query")).toBe("documents");
+    expect(page.url()).toBe(`${url}docs/?query`);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    await expect(again("nowhere")).rejects.toThrow("ERR_FAILED");
+  });
+
   it("takes a page under its control that was loaded past it", async () => {
     await register();
     const session = await opened.context.newCDPSession(page);

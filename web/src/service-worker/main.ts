@@ -6,15 +6,17 @@ import { toRecord } from "../errors.js";
 import { isIsolated, isolated } from "./isolate.js";
 import { dropOthers, findKept, isReady, keepLater, keepSite } from "./keep.js";
 import type { InstallFailure, PageMessage } from "./messages.js";
-import { allFiles, fileFor, type SiteFile, worker } from "./site.js";
+import { allFiles, fileFor, type SiteFile, spareFor, worker } from "./site.js";
 
 worker.addEventListener("install", (event) => event.waitUntil(install()));
 worker.addEventListener("activate", (event) => event.waitUntil(activate()));
 
 worker.addEventListener("fetch", (event) => {
-  const file = fileFor(event.request);
+  const { request } = event;
+  const file = fileFor(request);
+  const spare = spareFor(request);
   if (file) event.respondWith(answer(event, file));
-  else if (isIsolated(event.request)) event.respondWith(fetch(event.request).then(isolated));
+  else if (spare || isIsolated(request)) event.respondWith(ask(request, spare));
 });
 
 worker.addEventListener("message", (event) => {
@@ -45,6 +47,21 @@ async function answer(event: FetchEvent, file: SiteFile): Promise<Response> {
   const response = await fetch(event.request);
   event.waitUntil(keepLater(file, response.clone()));
   return isolated(response);
+}
+
+/** The host's answer; where that cannot be had, what is kept in its place. */
+async function ask(request: Request, spare: SiteFile | undefined): Promise<Response> {
+  try {
+    const response = await fetch(request);
+    return isIsolated(request) ? isolated(response) : response;
+  } catch (error) {
+    // In a folder's page addresses are relative to the folder, whose own ends in a slash.
+    const page =
+      request.mode === "navigate" && spare && new URL(`.${new URL(request.url).search}`, spare.url);
+    const kept = page ? Response.redirect(page) : spare && (await findKept(spare));
+    if (!kept) throw error;
+    return kept;
+  }
 }
 
 async function ready(): Promise<boolean> {
