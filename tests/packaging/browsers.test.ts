@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type * as Vite from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CONTENT_SECURITY_POLICY } from "../../web/serve.mjs";
@@ -24,10 +24,15 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
     app?.remove();
   });
 
-  /** Serves what the app was built into, whose page is `index.html`. */
+  /** Serves what the app was built into, whose page is `index.html`; others also without their ending, as hosts do. */
   async function serveBuilt(folder = "", headers = {}): Promise<TestServer> {
     const root = app.path(folder);
     server = await TestServer.start({ root, policy: policyFor(root), headers });
+    for (const name of readdirSync(root).filter((name) => name.endsWith(".html"))) {
+      server.answer(`/${name.replace(".html", "")}`, (response) =>
+        response.writeHead(200, { "Content-Type": "text/html" }).end(readFileSync(app.path(folder, name))),
+      );
+    }
     return server;
   }
 
