@@ -400,6 +400,32 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
       .toEqual([0, 0]);
   });
 
+  it("refuses a page that goes on asking for it", async () => {
+    const gone = {
+      code: "worker",
+      isInglenookError: true,
+      message: expect.stringContaining("removes itself"),
+    };
+    const left = () =>
+      page.evaluate(async () => [
+        (await navigator.serviceWorker.getRegistrations()).length,
+        (await caches.keys()).filter((name) => name.includes("offline")).length,
+      ]);
+    site.build("--remove");
+    expect(await refusal("sw.js")).toMatchObject(gone);
+    expect(await left()).toEqual([0, 0]);
+    site.build();
+    await again();
+    await register();
+    site.build("--remove");
+    // The page is under an earlier one's control, which stays until it is closed.
+    await register();
+    await update();
+    await page.goto("about:blank");
+    await expect.poll(async () => [await again(), await left()].at(-1)).toEqual([0, 0]);
+    expect(await refusal("sw.js")).toMatchObject(gone);
+  });
+
   it("says why a site cannot be kept", async () => {
     server.answer("/site/page.js", status(503));
     expect(await refusal("sw.js")).toMatchObject({ code: "http-status", isInglenookError: true });

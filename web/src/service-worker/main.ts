@@ -2,7 +2,7 @@
  * The body of `sw.js`: answers for the site's files from the browser's storage, and makes its pages cross-origin isolated.
  * A version of the site takes over when no page of the one before it is open, or when the last one asks for it.
  */
-import { toRecord } from "../errors.js";
+import { InglenookError, toRecord } from "../errors.js";
 import { isIsolated, isolated } from "./isolate.js";
 import { dropOthers, findKept, isReady, keepLater, keepSite } from "./keep.js";
 import type { InstallFailure, PageMessage } from "./messages.js";
@@ -27,12 +27,20 @@ worker.addEventListener("message", (event) => {
 
 async function install(): Promise<void> {
   try {
-    await keepSite();
+    if (allFiles().length > 0) await keepSite();
+    else if (!worker.registration.active) await refuse();
   } catch (error) {
     const failure: InstallFailure = { inglenook: "install-failed", error: toRecord(error) };
     for (const page of await pages()) page.postMessage(failure);
     throw error;
   }
+}
+
+/** Does not begin what would end at once: a page that registers a worker which removes earlier ones is told so. */
+async function refuse(): Promise<never> {
+  await dropOthers();
+  const message = "The site is not kept any more: its service worker removes itself.";
+  throw new InglenookError("worker", message, { detail: worker.location.href });
 }
 
 async function activate(): Promise<void> {
