@@ -38,7 +38,7 @@ export function fileFor(request: Request): SiteFile | undefined {
   return files.get(path) ?? files.get(/(^|\/)$/.test(path) ? `${path}index.html` : `${path}.html`);
 }
 
-/** The file that does where the network should answer `request`, and cannot: the page of a folder, or one with a query. */
+/** The file that will do where the network has to answer `request`, and cannot: one with a query, or a folder's page. */
 export function spareFor(request: Request): SiteFile | undefined {
   const path = pathOf(request);
   return path === undefined

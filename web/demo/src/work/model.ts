@@ -167,6 +167,7 @@ export class Model<T extends Loadable> extends EventTarget {
   async #create(): Promise<T> {
     const { signal } = this.#abort;
     const source = this.#source;
+    this.#notKept = null;
     this.#become({ phase: "fetching", fraction: 0, bytes: 0, total: 0 });
     try {
       const monitor = (m: CreateMonitor) => {
