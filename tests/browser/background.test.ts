@@ -138,6 +138,19 @@ describe.skipIf(!hasChromium)("a page in the background", () => {
     server.setPrelude();
   });
 
+  it("that is left in an answer goes on with it when the browser goes back to it", async () => {
+    await page.evaluate(beginAnswer, SMOL, TOKENS);
+    const { answer } = await page.evaluate(answered);
+    await page.evaluate(beginAnswer, SMOL, TOKENS);
+    await page.waitForFunction("pieces.length > 5");
+    const before = await page.evaluate(piecesNow);
+    await page.goto(`${server.url}?elsewhere`);
+    await page.goBack();
+    // It is the same page, or this would say nothing.
+    expect(await page.evaluate(piecesNow)).toBeGreaterThanOrEqual(before);
+    expect((await page.evaluate(answered)).answer).toBe(answer);
+  });
+
   it("shows all of an answer when it comes to the front again", async () => {
     const site = await TestServer.start({ root: join(ROOT, "dist") });
     site.answer(OWN_PATH, status(404));

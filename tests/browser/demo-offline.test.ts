@@ -1,14 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ROOT } from "../../web/stage.mjs";
 import { PLAIN } from "./harness/built-site.js";
 import { ChatPage, OWN_PATH, TINY } from "./harness/chat-page.js";
 import { Chromium, hasChromium } from "./harness/chromium.js";
-import { TestServer } from "./harness/server.js";
+import { FAST_TIMERS, TestServer } from "./harness/server.js";
 
 const DIST = join(ROOT, "dist");
 
@@ -84,6 +85,21 @@ describe.skipIf(!hasChromium)("the demo with its service worker", () => {
     await offline(page, "ready");
     expect(await page.inputValue("#prompt")).toBe("still here");
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await context.close();
+  });
+
+  it("goes on without a service worker that does not come, and takes it when it does", async () => {
+    const held = new Promise<ServerResponse>((resolve) => server.answer("/sw.js", resolve));
+    const hurry = (context: BrowserContext) => context.addInitScript(FAST_TIMERS);
+    const { page, context, errors } = await chromium.open(server, "", hurry, "allow");
+    await page.click('#welcome [data-action="use-samples"]');
+    await search(page);
+    expect(await page.getAttribute("body", "data-offline")).toBe("starting");
+    (await held).writeHead(200, { "Content-Type": "text/javascript" }).end(readFileSync(join(root, "sw.js")));
+    // The build that runs was fetched before.
+    await offline(page, "not-yet");
+    expect(await page.inputValue("#query")).not.toBe("");
+    expect(errors).toEqual([]);
     await context.close();
   });
 

@@ -129,4 +129,11 @@ function suite(kind: EngineKind): void {
     // Nothing can be run while the page is being loaded again.
     await expect.poll(() => version()?.catch(() => "loading"), LONG).toBe("new");
   });
+
+  it("refuses a page that asks for what removes itself", async () => {
+    site.build("--remove");
+    engine = await kind.open(server.url + site.path, profile);
+    const refused = await engine.run(() => outcomeOf(inglenook.offline.register()), null);
+    expect(refused).toMatchObject({ code: "worker", message: expect.stringContaining("removes itself") });
+  });
 }

@@ -199,6 +199,22 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
     expect(server.requests.length).toBe(asked + requests.length);
   });
 
+  it("answers, when the host cannot, for files with a query, and folders without their slash", async () => {
+    site.write("docs/index.html", simple("documents"));
+    site.build();
+    await register();
+    await again();
+    const read = (path: string) => page.evaluate(async (path) => (await fetch(path)).text(), path);
+    server.answer("/site/page.js", (response) => response.end("new"));
+    expect(await read("page.js?query")).toBe("new");
+    await server.stop();
+    expect(await read("page.js?query")).toBe(readFileSync(site.file("page.js"), "utf8"));
+    expect(await again("docs?query")).toBe("documents");
+    expect(page.url()).toBe(`${url}docs/?query`);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    await expect(again("nowhere")).rejects.toThrow("ERR_FAILED");
+  });
+
   it("takes a page under its control that was loaded past it", async () => {
     await register();
     const session = await opened.context.newCDPSession(page);
@@ -382,6 +398,32 @@ describe.skipIf(!hasChromium)("a site with its service worker", () => {
         ]);
       })
       .toEqual([0, 0]);
+  });
+
+  it("refuses a page that goes on asking for it", async () => {
+    const gone = {
+      code: "worker",
+      isInglenookError: true,
+      message: expect.stringContaining("removes itself"),
+    };
+    const left = () =>
+      page.evaluate(async () => [
+        (await navigator.serviceWorker.getRegistrations()).length,
+        (await caches.keys()).filter((name) => name.includes("offline")).length,
+      ]);
+    site.build("--remove");
+    expect(await refusal("sw.js")).toMatchObject(gone);
+    expect(await left()).toEqual([0, 0]);
+    site.build();
+    await again();
+    await register();
+    site.build("--remove");
+    // The page is under an earlier one's control, which stays until it is closed.
+    await register();
+    await update();
+    await page.goto("about:blank");
+    await expect.poll(async () => [await again(), await left()].at(-1)).toEqual([0, 0]);
+    expect(await refusal("sw.js")).toMatchObject(gone);
   });
 
   it("says why a site cannot be kept", async () => {

@@ -11,7 +11,7 @@ import { firefox } from "./harness/firefox.js";
 import { largestDifference, tinyBert } from "./harness/goldens.js";
 import { type Files, hostModel, manifestOf, tinyFolder, tinyGguf } from "./harness/models.js";
 import "./harness/page.js";
-import { status, webPage, whole } from "./harness/replies.js";
+import { hangUp, status, webPage, whole } from "./harness/replies.js";
 import type { TestServer } from "./harness/server.js";
 import { useChromium } from "./harness/use-chromium.js";
 import { useEngine } from "./harness/use-engine.js";
@@ -114,6 +114,16 @@ describe.skipIf(!hasChromium)("signed models", () => {
     site.server.answer(`/models/${model.id}/model.sig`, whole(signatureOf(GOOD, next)));
     expect((await run({ model, publicKey: next.pem })).provenance.signature?.key).toBe(hashOf(next.pem));
     await expectRefusal({ model, publicKey: KEYS.pem }, "signature-invalid");
+  });
+
+  it("are used when the host is busy at first", async () => {
+    const model = hostSigned(site.server, GOOD, BY_TOOL);
+    const path = `/models/${model.id}/model.sig`;
+    const replies = [hangUp(), status(503), whole(BY_TOOL)];
+    site.server.answer(path, (response) => replies.shift()?.(response));
+    site.server.requests.length = 0;
+    expect((await run({ model, publicKey: P256 })).provenance.signature?.key).toBe(hashOf(P256));
+    expect(site.server.paths.filter((asked) => asked === path)).toHaveLength(3);
   });
 
   it("are refused when their bytes were changed", async () => {

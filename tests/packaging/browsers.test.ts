@@ -1,9 +1,9 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type * as Vite from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CONTENT_SECURITY_POLICY } from "../../web/serve.mjs";
-import type { OfflineSite } from "../../web/src/index.js";
-import { Chromium, hasChromium } from "../browser/harness/chromium.js";
+import { PLAIN } from "../browser/harness/built-site.js";
+import { Chromium, hasChromium, type OpenPage } from "../browser/harness/chromium.js";
 import { hostModel, tinyGguf } from "../browser/harness/models.js";
 import { TestServer } from "../browser/harness/server.js";
 import { expectRightAnswers, expectVectors } from "./harness/answers.js";
@@ -24,11 +24,41 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
     app?.remove();
   });
 
-  /** Serves what the app was built into, whose page is `index.html`. */
-  async function serveBuilt(...folder: string[]): Promise<TestServer> {
-    const policy = policyFor(app.path(...folder, "index.html"));
-    server = await TestServer.start({ root: app.path(...folder), policy });
+  /** Serves what the app was built into, whose page is `index.html`; others also without their ending, as hosts do. */
+  async function serveBuilt(folder = "", headers = {}): Promise<TestServer> {
+    const root = app.path(folder);
+    server = await TestServer.start({ root, policy: policyFor(root), headers });
+    for (const name of readdirSync(root).filter((name) => name.endsWith(".html"))) {
+      server.answer(`/${name.replace(".html", "")}`, (response) =>
+        response.writeHead(200, { "Content-Type": "text/html" }).end(readFileSync(app.path(folder, name))),
+      );
+    }
     return server;
+  }
+
+  /** Has a host that sends no headers serve a built app, which keeps itself; opens it again, and embeds, without the host. */
+  async function openOffline(folder: string): Promise<OpenPage> {
+    await app.run("npx", "inglenook", "offline", folder);
+    const host = await serveBuilt(folder, PLAIN);
+    const { url } = host;
+    const model = hostModel(host, tinyGguf());
+    const opened = await chromium.open(host, "", undefined, "allow");
+    const { page } = opened;
+    const reload = async () => {
+      await page.reload();
+      await page.waitForSelector("body[data-ready]", { state: "attached" });
+    };
+    const register = () => page.evaluate(async () => (await inglenook.offline.register("/sw.js")).isReady());
+    expect(await register()).toBe(false);
+    await reload();
+    await expectVectors(page, model, `${url}models/`);
+    expect(await register()).toBe(true);
+    expect(host.violations).toEqual([]);
+    await host.stop();
+    await reload();
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    await expectVectors(page, model, `${url}models/`);
+    return opened;
   }
 
   it("works from an import map, without a bundler", async () => {
@@ -50,7 +80,7 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
         `${origin}/inglenook/web/dist/cdn.js`,
       );
       writeFileSync(app.path("index.html"), map);
-      const policy = policyFor(app.path("index.html"))
+      const policy = policyFor(app.path())
         .replace("script-src", `script-src ${origin}`)
         .replace("connect-src", `connect-src ${origin}`)
         .replace("worker-src", `worker-src blob: ${origin}`);
@@ -82,22 +112,7 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
         cpSync(app.path(part), app.path("dist", part), { recursive: true });
       }
     }
-    await app.run("npx", "inglenook", "offline", "dist");
-    const { url } = await serveBuilt("dist");
-    const model = hostModel(server as TestServer, tinyGguf());
-    const { page, context, errors } = await chromium.open(server as TestServer, "", undefined, "allow");
-    await page.evaluate(async () => {
-      Object.assign(globalThis, { site: await inglenook.offline.register() });
-    });
-    await expectVectors(page, model, `${url}models/`);
-    const isReady = await page.evaluate(() =>
-      (globalThis as unknown as { site: OfflineSite }).site.isReady(),
-    );
-    expect(isReady).toBe(true);
-    await server?.stop();
-    await page.reload();
-    await page.waitForSelector("body[data-ready]", { state: "attached" });
-    await expectVectors(page, model, `${url}models/`);
+    const { errors, context } = await openOffline("dist");
     expect(errors).toEqual([]);
     await context.close();
   });
@@ -128,4 +143,30 @@ describe.skipIf(!hasChromium)("the packed package in Chromium", () => {
     expect(readFileSync(app.path("out/index.html"), "utf8")).toContain("<main>An app</main>");
     await expectRightAnswers(chromium, await serveBuilt("out"));
   });
+
+  it.each(["Turbopack", "webpack"])(
+    "works without a network in an app built by Next.js with %s, from page to page",
+    async (bundler) => {
+      app = await App.install("next");
+      await app.run("npm", "run", "build", "--", `--${bundler.toLowerCase()}`);
+      const { page, errors, context } = await openOffline("out");
+      await page.evaluate(() => document.body.classList.add("loaded-before"));
+      for (const [address, text] of [
+        ["/about", "About the app"],
+        ["/", "An app"],
+      ]) {
+        await page.click("nav a");
+        await page.waitForURL((url) => url.pathname === address);
+        await expect.poll(() => page.textContent("main")).toBe(text);
+        // Next.js has put the other page into this one.
+        expect(await page.getAttribute("body", "class")).toBe("loaded-before");
+      }
+      // An address that Next.js gives a page, without ".html", and not from another one.
+      await page.goto(new URL("/about", page.url()).href);
+      expect(await page.textContent("main")).toBe("About the app");
+      expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+      expect(errors).toEqual([]);
+      await context.close();
+    },
+  );
 });

@@ -179,6 +179,7 @@ describe("inglenook offline", () => {
     put("index.html", "a page");
     put("deep/er/ü b.js", "a script");
     put("_next/_chunk.js", "a script of Next.js");
+    put("__next._tree.txt", "what Next.js has of a page");
     put("assets/large.js", new Uint8Array(2 ** 20 + 1));
     put("large.bin", new Uint8Array(2 ** 20 + 1));
     put("assets/renamed-1234.wasm", inPackage("inglenook_cpu_threads.wasm"));
@@ -197,9 +198,10 @@ describe("inglenook offline", () => {
     const { code, stdout } = await inglenook("offline", "built");
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^built\/sw\.js: keeps 5 files \(1\.1 MB\), and when a page has used them 2 files \(\d+\.\d MB\)\n$/,
+      /^built\/sw\.js: keeps 6 files \(1\.1 MB\), and when a page has used them 2 files \(\d+\.\d MB\)\n$/,
     );
     expect(list().map(([path, , part]) => [path, part])).toEqual([
+      ["__next._tree.txt", undefined],
       ["_next/_chunk.js", undefined],
       ["assets/large.js", undefined],
       ["assets/renamed-1234.wasm", "inglenook_cpu_threads.wasm"],

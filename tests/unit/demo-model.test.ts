@@ -1,6 +1,7 @@
-import type { Availability } from "inglenook";
+import type { Availability, CreateMonitor } from "inglenook";
 import { describe, expect, it } from "vitest";
 import { type CreateOptions, type Loadable, Model, type Source } from "../../web/demo/src/work/model";
+import { InglenookError } from "../../web/src/errors.js";
 import { provenanceOn } from "./fake-provenance.js";
 
 class FakeLoaded extends EventTarget {
@@ -65,6 +66,22 @@ describe("Model", () => {
     await soon();
     expect(model.state.phase).toBe("ready");
     expect(model.wasKept).toBe(true);
+  });
+
+  it("knows that it was not kept, until another one takes its place", async () => {
+    const own = source("own", "downloadable");
+    const model = new Model<Loadable>("auto", own.source);
+    void model.load();
+    await soon();
+    const monitor = new EventTarget();
+    own.loads[0]?.options.monitor(monitor as CreateMonitor);
+    const error = new InglenookError("storage-full", "No room.");
+    monitor.dispatchEvent(Object.assign(new Event("storageerror"), { error }));
+    own.loads[0]?.arrive();
+    await soon();
+    expect(model).toMatchObject({ notKept: error, wasKept: false, state: { phase: "ready" } });
+    await model.replace(source("another", "downloadable").source);
+    expect(model.notKept).toBe(null);
   });
 
   it("is absent, and not broken, after its loading was cancelled", async () => {

@@ -17,10 +17,10 @@ export interface ListedFile {
 const LARGE = 1 << 20;
 const VITAL = /\.(html|js|mjs|css)$/;
 
-/** Hidden files and those of hosts, which a host does not hand out; models; and what no page asks for. */
+/** Hidden files and those of hosts, which a host does not hand out, unlike Next.js's; models; and what no page asks for. */
 const LEFT_OUT = [
   /(^|\/)\./,
-  /^_[^/]*$/,
+  /^_(?!_next\.)[^/]*$/,
   /^404\.html$/,
   /^models\//,
   /\.(gguf|safetensors|map|d\.ts)$/,

@@ -49,8 +49,9 @@ export const offline = {
    *
    * Rejects with {@link InglenookError}: `storage-denied` where there are no service workers (an insecure context, some
    * private windows, Node), `http-status` or `malformed-file` where `url` is no script, `invalid-input` where the script is
-   * not for this page, `worker` where it does not start, and, if the site could not be kept, `network`, `http-status`,
-   * `hash-mismatch`, `storage-full` or `storage-denied`. The page works all the same.
+   * not for this page, `worker` where it does not start or removes itself (`inglenook offline --remove`), and, if the site
+   * could not be kept, `network`, `http-status`, `hash-mismatch`, `storage-full` or `storage-denied`. The page works all the
+   * same.
    */
   register: async (url: string | URL = "sw.js", options: OfflineOptions = {}): Promise<OfflineSite> =>
     (await site()).register(url, options),

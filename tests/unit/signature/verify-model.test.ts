@@ -3,9 +3,12 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ModelFile } from "../../../web/src/manifest.js";
 import { verifyModel } from "../../../web/src/signature/verify-model.js";
+import { pause } from "../../../web/src/worker/pause.js";
 import type { ChatSource } from "../../../web/src/worker/protocol.js";
 import { FakeCaches } from "../fake-caches.js";
 import { bundleOf, ed25519, hashOf, statementOf } from "./make.js";
+
+vi.mock("../../../web/src/worker/pause.js", () => ({ pause: vi.fn(async () => {}) }));
 
 const KEYS = ed25519();
 const NAME = "tiny.gguf";
@@ -19,6 +22,7 @@ let asked: string[];
 let answer: RequestListener;
 
 beforeEach(async () => {
+  vi.mocked(pause).mockClear();
   asked = [];
   answer = (_, response) => response.end(signed());
   server = createServer((request, response) => {
@@ -31,6 +35,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.unstubAllGlobals();
   server.closeAllConnections();
   server.close();
@@ -81,6 +86,58 @@ describe("verifyModel", () => {
     expect(asked).toHaveLength(3);
   });
 
+  const half: RequestListener = (_, response) =>
+    response.writeHead(200, { "content-length": 99 }).write("{", () => response.destroy());
+
+  it.each<[what: string, code: string, reply: RequestListener]>([
+    ["a busy host", "http-status", (_, response) => response.writeHead(503).end()],
+    [
+      "a busy host's page",
+      "http-status",
+      (_, response) => response.writeHead(503, { "content-type": "text/html" }).end("<p>"),
+    ],
+    ["a lost connection", "network", (_, response) => response.destroy()],
+    ["a half", "network", half],
+  ])("tries %s again, four times at most", async (_, code, reply) => {
+    answer = reply;
+    await expect(verify()).rejects.toMatchObject({ code });
+    expect(asked).toHaveLength(4);
+    answer = (request, response) => (asked.length < 8 ? reply(request, response) : response.end(signed()));
+    await expect(verify()).resolves.toMatchObject({ source: { sha256: SHA256 } });
+    expect(asked).toHaveLength(8);
+  });
+
+  it("waits as long as the host says", async () => {
+    answer = (_, response) =>
+      asked.length === 1 ? response.writeHead(429, { "retry-after": "7" }).end() : response.end(signed());
+    await verify();
+    expect(vi.mocked(pause).mock.calls).toEqual([[7000, undefined]]);
+  });
+
+  it.each<[when: string, reply: RequestListener]>([
+    ["before its answer", () => {}],
+    ["in its answer", (_, response) => response.writeHead(200, { "content-length": 99 }).write("{")],
+  ])("tries a host again that falls silent %s", async (_, reply) => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    answer = (request, response) => (asked.length === 1 ? reply(request, response) : response.end(signed()));
+    const verified = verify();
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    for (let tries = 0; tries < 300 && asked.length === 1; tries++) {
+      vi.advanceTimersByTime(1000);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await expect(verified).resolves.toMatchObject({ source: { sha256: SHA256 } });
+    expect(asked).toHaveLength(2);
+  });
+
+  it("ends with the signal's reason between two tries", async () => {
+    const stop = new AbortController();
+    vi.mocked(pause).mockImplementationOnce(async () => stop.abort(new Error("enough")));
+    answer = (_, response) => response.writeHead(503).end();
+    await expect(verify(atUrl(), KEYS.pem, stop.signal)).rejects.toThrow("enough");
+    expect(asked).toHaveLength(1);
+  });
+
   it.each<[what: string, code: string, reply: RequestListener]>([
     ["a 404", "signature-missing", (_, response) => response.writeHead(404).end()],
     [
@@ -88,13 +145,7 @@ describe("verifyModel", () => {
       "signature-missing",
       (_, response) => response.setHeader("content-type", "text/html").end("<p>"),
     ],
-    ["a 500", "http-status", (_, response) => response.writeHead(500).end()],
-    ["a lost connection", "network", (_, response) => response.destroy()],
-    [
-      "a half",
-      "network",
-      (_, response) => response.writeHead(200, { "content-length": 99 }).write("{", () => response.destroy()),
-    ],
+    ["a 401", "http-status", (_, response) => response.writeHead(401).end()],
     ["nothing", "signature-invalid", (_, response) => response.end()],
     ["bytes that are no text", "signature-invalid", (_, response) => response.end(Buffer.of(0xff, 0xfe, 0))],
     ["5 MB", "signature-invalid", (_, response) => response.end(signed() + " ".repeat(5_000_000))],
@@ -103,9 +154,10 @@ describe("verifyModel", () => {
       "signature-invalid",
       (_, response) => response.end(signed(SHA256, KEYS, "x.gguf")),
     ],
-  ])("refuses %s", async (_, code, reply) => {
+  ])("refuses %s at once", async (_, code, reply) => {
     answer = reply;
     await expect(verify()).rejects.toMatchObject({ code });
+    expect(asked).toHaveLength(1);
   });
 
   it("wants every file of a manifest covered, with its hash", async () => {

@@ -30,17 +30,27 @@ const files = new Map(
 export const allFiles = (): SiteFile[] => [...files.values()];
 
 /** The file that `request` means; `undefined` where the network has to answer. */
-export function fileFor({ method, url, headers, cache, mode }: Request): SiteFile | undefined {
-  if (method !== "GET" || headers.has("range") || cache === "no-store" || !url.startsWith(scope))
-    return undefined;
-  const { pathname, search } = new URL(url);
-  const path = decoded(pathname.slice(new URL(scope).pathname.length));
+export function fileFor(request: Request): SiteFile | undefined {
+  const path = pathOf(request);
+  if (path === undefined) return undefined;
   // Only of pages is it sure that the query changes nothing.
-  if (mode !== "navigate") return search === "" ? files.get(path) : undefined;
+  if (request.mode !== "navigate") return new URL(request.url).search === "" ? files.get(path) : undefined;
   return files.get(path) ?? files.get(/(^|\/)$/.test(path) ? `${path}index.html` : `${path}.html`);
 }
 
-function decoded(path: string): string {
+/** The file that will do where the network has to answer `request`, and cannot: one with a query, or a folder's page. */
+export function spareFor(request: Request): SiteFile | undefined {
+  const path = pathOf(request);
+  return path === undefined
+    ? undefined
+    : files.get(request.mode === "navigate" ? `${path}/index.html` : path);
+}
+
+/** Where in the site the file would lie that `request` is for; `undefined` where none of the site's will do. */
+function pathOf({ method, url, headers, cache }: Request): string | undefined {
+  if (method !== "GET" || headers.has("range") || cache === "no-store" || !url.startsWith(scope))
+    return undefined;
+  const path = new URL(url).pathname.slice(new URL(scope).pathname.length);
   try {
     return decodeURIComponent(path);
   } catch {

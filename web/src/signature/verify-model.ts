@@ -2,7 +2,10 @@ import { InglenookError } from "../errors.js";
 import type { ProvenanceSignature } from "../provenance.js";
 import { CacheWriter, entryOfUrl, findCached, findSeal, openCache } from "../worker/cache.js";
 import { folderOf } from "../worker/download.js";
+import { persistently, TransientError } from "../worker/persist.js";
 import type { ChatSource } from "../worker/protocol.js";
+import { type Means, refused, request } from "../worker/request.js";
+import { unlessStalled } from "../worker/stall.js";
 import { invalid, verifyBundle } from "./bundle.js";
 import { keysIn } from "./public-key.js";
 
@@ -10,13 +13,6 @@ import { keysIn } from "./public-key.js";
 export interface Verified<S extends ChatSource> {
   signature: ProvenanceSignature;
   source: S;
-}
-
-/** What a signature is asked for with. */
-export interface Means {
-  /** The page's, which under Node reads files, too. */
-  fetch: typeof fetch;
-  signal?: AbortSignal | undefined;
 }
 
 /** A signature of more bytes is none. */
@@ -71,38 +67,37 @@ function asSigned<S extends ChatSource>(source: S, signed: ReadonlyMap<string, s
   return { ...source, manifest: { ...source.manifest, files } };
 }
 
-async function fetchText(url: string, { fetch, signal }: Means): Promise<string> {
-  const response = await fetch(url, {
-    cache: "no-cache",
-    referrerPolicy: "no-referrer",
-    signal,
-  } as RequestInit).catch((cause) => {
-    signal?.throwIfAborted();
-    throw new InglenookError("network", "The model host could not be reached.", { detail: url, cause });
-  });
-  const { status } = response;
-  const isPage = response.headers.get("content-type")?.startsWith("text/html");
-  if ([403, 404, 410].includes(status) || isPage) throw missing(`Its host answers ${status}`, url);
-  if (!response.ok)
-    throw new InglenookError("http-status", `The model host answered ${status}.`, { detail: url });
-  return readText(response, url, signal);
+function fetchText(url: string, means: Means): Promise<string> {
+  const ask = async () => {
+    const response = await request(url, { cache: "no-cache" }, means);
+    const { status, ok, headers } = response;
+    const isPage = ok && headers.get("content-type")?.startsWith("text/html");
+    if (ok && !isPage) return readText(response, url, means.signal);
+    response.body?.cancel().catch(() => {});
+    const isMissing = [403, 404, 410].includes(status) || isPage;
+    throw isMissing ? missing(`Its host answers ${status}`, url) : refused(response, url);
+  };
+  return persistently(ask, () => 0, means.signal);
 }
 
 async function readText(response: Response, url: string, signal: AbortSignal | undefined): Promise<string> {
   const decoder = new TextDecoder();
   const reader = (response.body ?? new Blob().stream()).getReader();
   let [text, bytes] = ["", 0];
-  for (;;) {
-    const { done, value } = await reader.read().catch((cause) => {
-      signal?.throwIfAborted();
-      throw new InglenookError("network", "The signature did not come whole.", { detail: url, cause });
-    });
-    if (done) return text;
-    bytes += value.length;
-    text += decoder.decode(value, { stream: true });
-    if (bytes <= MOST_BYTES) continue;
+  try {
+    for (;;) {
+      const { done, value } = await unlessStalled(reader.read()).catch((cause) => {
+        signal?.throwIfAborted();
+        throw new TransientError("network", "The signature did not come whole.", { detail: url, cause });
+      });
+      if (done) return text;
+      bytes += value.length;
+      text += decoder.decode(value, { stream: true });
+      if (bytes > MOST_BYTES) throw invalid(`it has more than ${MOST_BYTES} bytes`);
+    }
+  } catch (error) {
     reader.cancel().catch(() => {});
-    throw invalid(`it has more than ${MOST_BYTES} bytes`);
+    throw error;
   }
 }
 

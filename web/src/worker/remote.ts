@@ -1,7 +1,7 @@
 import { InglenookError } from "../errors.js";
 import { TransientError } from "./persist.js";
 import { incomplete, tooLong } from "./pour.js";
-import { unlessStalled } from "./stall.js";
+import { refused, request } from "./request.js";
 import type { Wanted } from "./wanted.js";
 
 /** What the host sends is not what it sent before, or not in parts: the file has to be fetched anew. */
@@ -26,8 +26,6 @@ export interface Answer {
   /** The length of the whole file, where the host says it. */
   total: number | undefined;
 }
-
-const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 const TOO_MANY = 3;
 
@@ -112,15 +110,7 @@ export class Remote {
     // Another origin would have to allow this one in a request of its own; there the hash has to do.
     if (range && this.validator && isOwn(url)) headers.set("If-Range", this.validator);
     const cache = this.#kept || range ? "no-store" : "default";
-    signal?.throwIfAborted();
-    const stop = new AbortController();
-    signal?.addEventListener("abort", () => stop.abort());
-    const init = { headers, cache, signal: stop.signal, referrerPolicy: "no-referrer" } as const;
-    return unlessStalled(fetch(url, init)).catch((cause) => {
-      stop.abort();
-      signal?.throwIfAborted();
-      throw new TransientError("network", "The model host could not be reached.", { detail: url, cause });
-    });
+    return request(url, { headers, cache }, { fetch, signal });
   }
 
   #check(
@@ -129,7 +119,7 @@ export class Remote {
   ): Answer {
     const { headers, status } = response;
     if (status === 416) throw this.#another("It has not the part that was asked for");
-    if (!response.ok) throw this.#refused(response);
+    if (!response.ok) throw refused(response, this.#wanted.url);
     if (headers.get("content-type")?.startsWith("text/html")) {
       throw new InglenookError("not-weights", "The model host answered with a web page.", {
         detail: this.#wanted.url,
@@ -184,13 +174,6 @@ export class Remote {
     const cause = new InglenookError("incomplete-download", message, { detail: this.#wanted.path });
     return new AnewError(cause, { inParts: false });
   }
-
-  #refused({ status, headers }: Response): InglenookError {
-    const kind = TRANSIENT.has(status) ? TransientError : InglenookError;
-    const error = new kind("http-status", `The model host answered ${status}.`, { detail: this.#wanted.url });
-    if (error instanceof TransientError) error.retryAfterMs = waitOf(headers);
-    return error;
-  }
 }
 
 const rangeOf = (from: number, to: number | undefined) => `bytes=${from}-${to === undefined ? "" : to - 1}`;
@@ -209,11 +192,4 @@ function validatorOf(headers: Headers): string | undefined {
 function lengthOf(headers: Headers): number | undefined {
   const length = headers.get("content-length");
   return length === null || headers.get("content-encoding") ? undefined : Number(length);
-}
-
-/** How many milliseconds the host wants not to be asked. */
-function waitOf(headers: Headers): number {
-  const wanted = headers.get("retry-after") ?? "";
-  const ms = /^\d+$/.test(wanted) ? Number(wanted) * 1000 : Date.parse(wanted) - Date.now();
-  return ms > 0 ? ms : 0;
 }

@@ -23,6 +23,7 @@ export class ModelView {
     const { state } = this.model;
     document.body.setAttribute("data-model", state.phase);
     setText(byId("model-state"), describe(state, this.model));
+    setText(byId("not-kept"), describeNotKept(this.model));
     setText(byId("device"), describeDevice(state, this.model.choice));
     setText(byId("fetched"), describeFetched(this.model, state));
     byId("load-model").hidden = state.phase !== "absent" && state.phase !== "failed";
@@ -76,6 +77,12 @@ export function describe(state: ModelState, { source, wasKept }: Model<Loadable>
     case "failed":
       return explain(state.failure.code).what;
   }
+}
+
+function describeNotKept({ notKept }: Model<Loadable>): string {
+  if (notKept === null) return "";
+  const { what, remedy } = explain(notKept.code);
+  return `${what} ${remedy}`;
 }
 
 function describePreparation(fraction: number): string {

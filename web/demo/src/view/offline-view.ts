@@ -4,7 +4,7 @@ import { byId, setText } from "./dom";
 
 const STATES: Readonly<Record<OfflineState, string>> = {
   starting: "needed for the first visit",
-  "not-yet": "needed until the model is here",
+  "not-yet": "needed until the model is kept here",
   ready: "Works offline",
   impossible: "needed: the page could not be kept here",
 };

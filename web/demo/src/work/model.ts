@@ -66,6 +66,7 @@ export class Model<T extends Loadable> extends EventTarget {
   #choice: DeviceChoice;
   #fetched = 0;
   #kept = false;
+  #notKept: Failure | null = null;
 
   /** @param before  what has to be over before anything is fetched for a model */
   constructor(choice: DeviceChoice, source: Source<T>, before: Promise<unknown> = Promise.resolve()) {
@@ -91,6 +92,11 @@ export class Model<T extends Loadable> extends EventTarget {
   /** Whether the browser's storage holds the model, so that loading it needs no network. */
   get wasKept(): boolean {
     return this.#kept;
+  }
+
+  /** Why the browser does not keep the model, or nothing. */
+  get notKept(): Failure | null {
+    return this.#notKept;
   }
 
   get source(): Source<T> {
@@ -131,6 +137,7 @@ export class Model<T extends Loadable> extends EventTarget {
     this.#current?.destroy();
     this.#current = null;
     this.#loading = null;
+    this.#notKept = null;
     this.#become({ phase: "absent" });
   }
 
@@ -160,11 +167,13 @@ export class Model<T extends Loadable> extends EventTarget {
   async #create(): Promise<T> {
     const { signal } = this.#abort;
     const source = this.#source;
+    this.#notKept = null;
     this.#become({ phase: "fetching", fraction: 0, bytes: 0, total: 0 });
     try {
       const monitor = (m: CreateMonitor) => {
         m.addEventListener("downloadprogress", (event) => this.#downloaded(event, signal));
         m.addEventListener("prepareprogress", (event) => this.#prepared(event, signal));
+        m.addEventListener("storageerror", ({ error }) => this.#refused(error, signal));
       };
       await this.#before;
       signal.throwIfAborted();
@@ -175,7 +184,7 @@ export class Model<T extends Loadable> extends EventTarget {
       }
       this.#current = model;
       this.#fetched += model.bytesFetched;
-      this.#kept = !source.fromDisk;
+      this.#kept = !source.fromDisk && this.#notKept === null;
       model.addEventListener("devicechange", () => this.#ready(model));
       this.#ready(model);
       return model;
@@ -214,6 +223,12 @@ export class Model<T extends Loadable> extends EventTarget {
 
   #prepared({ loaded }: LoadProgressEvent, signal: AbortSignal): void {
     if (!signal.aborted) this.#become({ phase: "starting", fraction: loaded });
+  }
+
+  #refused(error: Failure, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#notKept = error;
+    this.#become(this.#state);
   }
 
   /** What came of a download that did not end well was fetched all the same. */

@@ -6,10 +6,14 @@ export type OfflineState = "starting" | "not-yet" | "ready" | "impossible";
 
 const RELOADED = "inglenook-reloaded";
 
+/** How long a model waits for the service worker, whose script a host may never send: in milliseconds. */
+const PATIENCE = 10_000;
+
 /** The service worker, as far as the page has to know of it. Fires `change`. */
 export class OfflinePage extends EventTarget {
-  /** Settles when the service worker is there, or will not be: what is fetched before is not kept. */
+  /** Settles when the service worker is there, or is not waited for any more: what is fetched before is not kept. */
   readonly begun: Promise<void>;
+  readonly #registered: Promise<void>;
   #site: OfflineSite | null = null;
   #state: OfflineState = "starting";
   #update: OfflineUpdate | null = null;
@@ -23,7 +27,8 @@ export class OfflinePage extends EventTarget {
       };
       addEventListener(type, touch, { once: true, capture: true });
     }
-    this.begun = this.#begin();
+    this.#registered = this.#begin();
+    this.begun = Promise.race([this.#registered, this.#losePatience()]);
   }
 
   get state(): OfflineState {
@@ -44,7 +49,7 @@ export class OfflinePage extends EventTarget {
       this.#become(isHere ? "ready" : "not-yet");
     };
     model.addEventListener("change", () => void look().catch(() => undefined));
-    await this.begun;
+    await this.#registered;
     await look().catch(() => undefined);
   }
 
@@ -62,6 +67,12 @@ export class OfflinePage extends EventTarget {
     } catch {
       this.#become("impossible");
     }
+  }
+
+  async #losePatience(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+    // A page that has gone on is not loaded again.
+    this.#isUntouched = false;
   }
 
   #become(state: OfflineState): void {
