@@ -58,6 +58,13 @@ impl Device {
         self.0.use_subgroups();
     }
 
+    /// Has many rows be multiplied in packed bytes: the browser has the language feature for it.
+    #[cfg(feature = "gpu")]
+    #[wasm_bindgen(js_name = usePackedDots)]
+    pub fn use_packed_dots(&self) {
+        self.0.use_packed_dots();
+    }
+
     /// Has fewer kernels be used: the device is computed by a processor.
     #[cfg(feature = "gpu")]
     #[wasm_bindgen(js_name = useFewKernels)]
