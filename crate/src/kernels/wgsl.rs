@@ -7,7 +7,7 @@
 mod attention_step_f32;
 mod embed_q;
 mod gated_f32;
-mod linear_rows_q;
+pub(crate) mod linear_rows_q;
 mod linear_step_q;
 mod program;
 mod quants;
@@ -25,7 +25,6 @@ use core::sync::atomic::{AtomicBool, Ordering};
 pub(crate) use self::{
     attention_step_f32::{AttentionStep, WIDEST},
     embed_q::Embed,
-    linear_rows_q::{linear_rows_in, linear_rows_q},
     linear_step_q::{Heads, LinearStep, Then},
     read::{read_first, read_words},
     remember_f32::Remember,

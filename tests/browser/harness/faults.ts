@@ -34,6 +34,9 @@ export const NO_SUBGROUPS = `{
   Object.defineProperty(GPUAdapter.prototype, "features", { get: others });
 }`;
 
+/** The browser does not multiply packed bytes. */
+export const NO_PACKED_DOTS = `Object.defineProperty(GPU.prototype, "wgslLanguageFeatures", { get: () => new Set() });`;
+
 /** No adapter says that a processor computes it. */
 export const HARDWARE = `Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });`;
 

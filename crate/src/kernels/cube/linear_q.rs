@@ -12,7 +12,7 @@ use super::{
 };
 use crate::kernels::{
     linear_q::layout::{BLOCK, Format, TILE},
-    wgsl::{linear_rows_q, packed_dots},
+    wgsl::{linear_rows_q::linear_rows_q, packed_dots},
 };
 
 /// Threads of a workgroup.

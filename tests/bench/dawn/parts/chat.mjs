@@ -33,7 +33,7 @@ export async function run({ options, model: name, progress, row }) {
 async function loadChat(options, made, row) {
   const start = now();
   const wasm = await startBuild(options.dist, "gpu");
-  const device = await openGpu(wasm);
+  const device = await openGpu(wasm, options);
   const files = readFiles(wasm, { "model.gguf": made.file });
   const loading = now();
   const model = await orFault(

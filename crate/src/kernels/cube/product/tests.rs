@@ -8,7 +8,7 @@ use crate::{
         activation::{Activation, activate},
         linear_q::layout::{BLOCK, Format, TILE},
         testing::{assert_close, native_gpu, random_tensor, values},
-        wgsl::linear_rows_in,
+        wgsl::linear_rows_q::linear_rows_in,
     },
 };
 

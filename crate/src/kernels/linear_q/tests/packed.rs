@@ -9,7 +9,7 @@ use super::{
 use crate::kernels::{
     cube::{product::Weight, tile::Tile},
     testing::native_gpu,
-    wgsl::linear_rows_in,
+    wgsl::linear_rows_q::linear_rows_in,
 };
 
 /// Rows, outputs and blocks of the type: of one tile and more, and of whole tiles.

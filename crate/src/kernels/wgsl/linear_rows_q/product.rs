@@ -101,24 +101,27 @@ var<workgroup> w_factors: array<f32, {both}>;\n"
         let (side, [_, outputs]) = (self.tile.side(), self.each());
         let rows = first..first + TOGETHER;
         let loads = rows.clone().map(|i| {
-            let at = i * self.down();
+            let low = i * self.down();
             format!(
-                "    let a{i} = x_words[row + {at}u];\n    let b{i} = x_words[row + {}u];\n    let f{i} = x_factors[row + {at}u];\n",
-                side + at
+                "    let low{i} = x_words[row + {low}u];\n    let high{i} = x_words[row + {}u];
+    let factor{i} = x_factors[row + {low}u];\n",
+                side + low
             )
         });
         let products = (0..outputs).map(|j| {
-            let at = j * self.across();
+            let (low, high) = (j * self.across(), side + j * self.across());
             let least = if packed::has_least(self.format) {
-                format!(" let k = w_least[output + {at}u]; let m = w_least[output + {}u];", side + at)
+                format!(
+                    "      let least = w_least[output + {low}u];\n      let high_least = w_least[output + {high}u];\n"
+                )
             } else {
                 String::new()
             };
             let sums: String = rows.clone().map(|i| self.add(i, j)).collect();
             format!(
-                "    {{\n      let c = w_words[output + {at}u]; let d = w_words[output + {high}u];
-      let g = w_factors[output + {at}u]; let h = w_factors[output + {high}u];{least}\n{sums}    }}\n",
-                high = side + at
+                "    {{\n      let low = w_words[output + {low}u];\n      let high = w_words[output + {high}u];
+      let factor = w_factors[output + {low}u];\n      let high_factor = w_factors[output + {high}u];
+{least}{sums}    }}\n"
             )
         });
         format!("    {{\n{}{}    }}\n", loads.collect::<String>(), products.collect::<String>())
@@ -126,20 +129,22 @@ var<workgroup> w_factors: array<f32, {both}>;\n"
 
     /// Adds the products of one row with one output.
     fn add(&self, i: usize, j: usize) -> String {
-        let (mins, sum) = (self.format.mins, format!("s{i}_{j}"));
-        let scale = if mins { format!("f{i}.x") } else { format!("f{i}") };
+        let (mins, sum) = (self.format.mins, format!("sum{i}_{j}"));
+        let scale = if mins { format!("factor{i}.x") } else { format!("factor{i}") };
         let add = |quants: &str, factor: &str| {
             format!("      {sum} = fma(float({quants}) * {scale}, {factor}, {sum});\n")
         };
-        let add_least = |factor: &str, of: &str| format!("      {sum} = fma({factor}, f{i}.{of}, {sum});\n");
-        let halves = [format!("dots(a{i}, c)"), format!("dots(b{i}, d)")];
+        let add_least =
+            |factor: &str, of: &str| format!("      {sum} = fma({factor}, factor{i}.{of}, {sum});\n");
+        let [low, high] = [format!("dots(low{i}, low)"), format!("dots(high{i}, high)")];
         match (self.format.group, mins) {
-            (16, _) => {
-                let least = if mins { add_least("k", "y") + &add_least("m", "z") } else { String::new() };
-                add(&halves[0], "g") + &add(&halves[1], "h") + &least
+            (16, false) => add(&low, "factor") + &add(&high, "high_factor"),
+            (16, true) => {
+                let least = add_least("least", "y") + &add_least("high_least", "z");
+                add(&low, "factor") + &add(&high, "high_factor") + &least
             }
-            (_, true) => add(&halves.join(" + "), "g") + &add_least("h", "w"),
-            (_, false) => add(&halves.join(" + "), "g"),
+            (_, false) => add(&format!("{low} + {high}"), "factor"),
+            (_, true) => add(&format!("{low} + {high}"), "factor") + &add_least("high_factor", "w"),
         }
     }
 
@@ -152,12 +157,12 @@ var<workgroup> w_factors: array<f32, {both}>;\n"
                     .map(|j| {
                         let column = format!("column + {}u", j * self.across());
                         format!(
-                            "    if {column} < outputs {{ let at = line * outputs + {column}; out[at] = s{i}_{j}{residual}; }}\n"
+                            "    if {column} < outputs {{ let at = first + {column}; out[at] = sum{i}_{j}{residual}; }}\n"
                         )
                     })
                     .collect();
                 format!(
-                    "  if x_first + row + {at}u < rows {{\n    let line = x_first + row + {at}u;\n{each}  }}\n",
+                    "  if line + {at}u < rows {{\n    let first = (line + {at}u) * outputs;\n{each}  }}\n",
                     at = i * self.down()
                 )
             })
@@ -172,7 +177,7 @@ impl Program for Product {
 
     fn text(&self) -> String {
         let [rows, outputs] = self.each();
-        let sums = (0..rows).flat_map(|i| (0..outputs).map(move |j| format!("  var s{i}_{j} = 0.0f;\n")));
+        let sums = (0..rows).flat_map(|i| (0..outputs).map(move |j| format!("  var sum{i}_{j} = 0.0f;\n")));
         format!(
             "{buffers}{memory}{packed}
 fn dots(a: vec4<u32>, b: vec4<u32>) -> i32 {{
@@ -212,6 +217,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) count:
     w_next = fetch(w_place + next, w_part, half);
 {multiply}    workgroupBarrier();
   }}
+  let line = x_first + row;
   let column = w_first + output;
 {write}}}\n",
             buffers = self.buffers(),
