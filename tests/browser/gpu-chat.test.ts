@@ -5,7 +5,7 @@ import type { LanguageModel, LanguageModelMessage, ModelManifest } from "../../w
 import { ROOT } from "../../web/stage.mjs";
 import { type GoldenChat, tinyChats, tinyLlama } from "./harness/chats.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
-import { HARDWARE, LEAST_LIMITS, NO_SUBGROUPS } from "./harness/faults.js";
+import { HARDWARE, LEAST_LIMITS, METAL, NO_PACKED_DOTS, NO_SUBGROUPS } from "./harness/faults.js";
 import { COUNTED_GPU, gpuCounts } from "./harness/gpu-counts.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
@@ -35,8 +35,10 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
   beforeEach(() => site.server.setPrelude(COUNTED_GPU));
 
   it.each([
-    ["with subgroups, where the adapter has them", ""],
+    ["with all that the adapter has", ""],
     ["without subgroups", NO_SUBGROUPS],
+    ["without packed bytes", NO_PACKED_DOTS],
+    ["on Metal", METAL],
   ])("gives the tokens of the reference with 4-bit weights, %s", async (_, less) => {
     site.server.setPrelude(less + COUNTED_GPU);
     const chats = tinyChats("model-q4_1.gguf");
@@ -44,7 +46,8 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
     const answers = await answersOnGpu(model, chats);
     expect(answers).toEqual(chats.map(({ answer }) => answer));
     const counts = await gpuCounts(site.opened.page);
-    expect(counts.subgroupShaders > 0).toBe(less === "" && (await hasSubgroups()));
+    expect(counts.subgroupShaders > 0).toBe(less !== NO_SUBGROUPS && (await hasSubgroups()));
+    expect(counts.packedShaders > 0).toBe([NO_PACKED_DOTS, METAL].every((lack) => lack !== less));
   });
 
   it.each(FILES)("passes the self-test with %s, and answers", async (path) => {

@@ -24,21 +24,8 @@ const { requestDevice } = Adapter.prototype;
 const opening = (features: string[], descriptor?: GPUDeviceDescriptor) => (): Promise<GPUDevice> =>
   new Adapter(new Set(features)).requestDevice(descriptor);
 
-const WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/150.0.0.0";
-const IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) Version/26.0 Safari/604.1";
-const PACKED = ["packed_4x8_integer_dot_product"];
-
-/** A browser whose WGSL has these features; an old one tells of none. */
-function stubBrowser(userAgent: string, features?: string[]) {
-  vi.stubGlobal("navigator", {
-    userAgent,
-    gpu: { wgslLanguageFeatures: features && new Set(features) },
-  });
-}
-
 describe("withSubgroups", () => {
   beforeEach(() => {
-    stubBrowser(WINDOWS);
     asked = [];
     refusal = undefined;
     Adapter.prototype.requestDevice = requestDevice;
@@ -74,16 +61,6 @@ describe("withSubgroups", () => {
   ])("says of the adapter %o whether a processor computes it: %s", async (info, software) => {
     const open = () => new Adapter(new Set(), info).requestDevice();
     expect((await withSubgroups(open)).software).toBe(software);
-  });
-
-  it.each([
-    ["where WGSL has them", WINDOWS, PACKED, true],
-    ["not where WGSL lacks them", WINDOWS, ["readonly_and_readwrite_storage_textures"], false],
-    ["not in an old browser", WINDOWS, undefined, false],
-    ["not on Metal, which plays them", IPHONE, PACKED, false],
-  ])("has packed bytes multiplied %s", async (_, userAgent, features, expected) => {
-    stubBrowser(userAgent, features);
-    expect((await withSubgroups(opening([]))).packedDots).toBe(expected);
   });
 
   it("touches no device that is opened afterwards", async () => {

@@ -20,8 +20,8 @@ export async function startBuild(dist, name, options = {}) {
 /** The device that was opened last, as JavaScript sees it. */
 export let opened;
 
-/** The GPU as the package opens it, see `web/src/worker/request-device.ts`; without packed dot products if need be. */
-export async function openGpu(wasm, { packedDots }) {
+/** The GPU as the package opens it; see `web/src/worker/request-device.ts`. */
+export async function openGpu(wasm) {
   const { requestDevice } = GPUAdapter.prototype;
   GPUAdapter.prototype.requestDevice = async function (descriptor) {
     const requiredFeatures = [...(descriptor?.requiredFeatures ?? [])];
@@ -32,8 +32,6 @@ export async function openGpu(wasm, { packedDots }) {
   try {
     const device = await named(wasm.Device.webgpu());
     if (opened.features.has("subgroups") && !process.env.NO_SUBGROUPS) device.useSubgroups();
-    const hasPackedDots = navigator.gpu.wgslLanguageFeatures.has("packed_4x8_integer_dot_product");
-    if (packedDots && hasPackedDots) device.usePackedDots();
     return device;
   } finally {
     GPUAdapter.prototype.requestDevice = requestDevice;

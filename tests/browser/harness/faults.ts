@@ -34,8 +34,13 @@ export const NO_SUBGROUPS = `{
   Object.defineProperty(GPUAdapter.prototype, "features", { get: others });
 }`;
 
-/** The browser does not multiply packed bytes. */
+/** WGSL has no products of packed bytes. */
 export const NO_PACKED_DOTS = `Object.defineProperty(GPU.prototype, "wgslLanguageFeatures", { get: () => new Set() });`;
+
+/** The browser runs on Metal. */
+export const METAL = `Object.defineProperty(WorkerNavigator.prototype, "userAgent", {
+  get: () => "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/150.0.0.0",
+});`;
 
 /** No adapter says that a processor computes it. */
 export const HARDWARE = `Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });`;

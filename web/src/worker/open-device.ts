@@ -35,7 +35,6 @@ export async function openDevice(
   const wasmSha256 = hashOfRunning();
   const { opened: device, adapter, ...traits } = await withSubgroups(() => wasm.Device.webgpu());
   if (traits.subgroups) device.useSubgroups();
-  if (traits.packedDots) device.usePackedDots();
   if (traits.software) device.useFewKernels();
   return { wasm, device, kind, fallback, adapter, wasmSha256 };
 }

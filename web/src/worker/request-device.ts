@@ -6,8 +6,6 @@ export interface DeviceTraits {
   adapter: ProvenanceAdapter | null;
   /** It has subgroups. */
   subgroups: boolean;
-  /** It multiplies four packed bytes in one instruction, as far as can be known. */
-  packedDots: boolean;
   /** A processor computes it. */
   software: boolean;
 }
@@ -26,8 +24,7 @@ const TOLD = [
 export async function withSubgroups<T>(open: () => Promise<T>): Promise<{ opened: T } & DeviceTraits> {
   const prototype = GPUAdapter.prototype;
   const { requestDevice } = prototype;
-  const packedDots = hasPackedDots();
-  const traits: DeviceTraits = { adapter: null, subgroups: false, packedDots, software: false };
+  const traits: DeviceTraits = { adapter: null, subgroups: false, software: false };
   prototype.requestDevice = async function (descriptor) {
     const requiredFeatures = [...(descriptor?.requiredFeatures ?? []), "subgroups" as const];
     const wanted = this.features.has("subgroups") ? { ...descriptor, requiredFeatures } : descriptor;
@@ -44,13 +41,6 @@ export async function withSubgroups<T>(open: () => Promise<T>): Promise<{ opened
   } finally {
     prototype.requestDevice = requestDevice;
   }
-}
-
-/** Metal has no such instruction, and plays it in many; what else is in use has it. */
-function hasPackedDots(): boolean {
-  const { gpu, userAgent } = navigator;
-  const isMetal = userAgent.includes("Mac OS X");
-  return !isMetal && (gpu.wgslLanguageFeatures?.has("packed_4x8_integer_dot_product") ?? false);
 }
 
 /** Older browsers say what it is only in words. */

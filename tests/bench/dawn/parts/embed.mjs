@@ -25,7 +25,7 @@ export async function run({ options, progress, row }) {
 async function loadEncoder(options, made, row) {
   const start = now();
   const wasm = await startBuild(options.dist, "gpu");
-  const device = await openGpu(wasm, options);
+  const device = await openGpu(wasm);
   const files = readFiles(wasm, made.files);
   const read = now();
   const embedder = await orFault(
