@@ -7,7 +7,8 @@ use crate::kernels::{
     wgsl::program::{Program, READ},
 };
 
-/// 1.5 · 2²³, whose last place is one: an integer of less than 22 bits that is added to its bits is added to it.
+/// 1.5 · 2²³, whose last place is one: an integer of less than 22 bits that is added to its bits is added to it. Sums of
+/// integers begin with it.
 const MIDDLE: &str = "12582912.0f";
 /// Its bits.
 const MIDDLE_BITS: &str = "0x4b400000";
@@ -136,15 +137,16 @@ var<workgroup> w_factors: array<f32, {both}>;\n"
         };
         let add_least =
             |factor: &str, of: &str| format!("      {sum} = fma({factor}, factor{i}.{of}, {sum});\n");
-        let [low, high] = [format!("dots(low{i}, low)"), format!("dots(high{i}, high)")];
+        let low = format!("dots({MIDDLE_BITS}, low{i}, low)");
+        let high = |sum: &str| format!("dots({sum}, high{i}, high)");
         match (self.format.group, mins) {
-            (16, false) => add(&low, "factor") + &add(&high, "high_factor"),
+            (16, false) => add(&low, "factor") + &add(&high(MIDDLE_BITS), "high_factor"),
             (16, true) => {
                 let least = add_least("least", "y") + &add_least("high_least", "z");
-                add(&low, "factor") + &add(&high, "high_factor") + &least
+                add(&low, "factor") + &add(&high(MIDDLE_BITS), "high_factor") + &least
             }
-            (_, false) => add(&format!("{low} + {high}"), "factor"),
-            (_, true) => add(&format!("{low} + {high}"), "factor") + &add_least("high_factor", "w"),
+            (_, false) => add(&high(&low), "factor"),
+            (_, true) => add(&high(&low), "factor") + &add_least("high_factor", "w"),
         }
     }
 
@@ -180,11 +182,11 @@ impl Program for Product {
         let sums = (0..rows).flat_map(|i| (0..outputs).map(move |j| format!("  var sum{i}_{j} = 0.0f;\n")));
         format!(
             "{buffers}{memory}{packed}
-fn dots(a: vec4<u32>, b: vec4<u32>) -> i32 {{
-  return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
+fn dots(sum: i32, a: vec4<u32>, b: vec4<u32>) -> i32 {{
+  return sum + dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
 }}
-fn float(x: i32) -> f32 {{
-  return bitcast<f32>({MIDDLE_BITS} + x) - {MIDDLE};
+fn float(sum: i32) -> f32 {{
+  return bitcast<f32>(sum) - {MIDDLE};
 }}
 @compute @workgroup_size({threads})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>, \
