@@ -59,6 +59,14 @@ export const LOSSY_GPU = `{
   };
 }`;
 
+/** The GPU leaves a part out of every product of packed bytes. */
+export const LOSSY_PACKED_DOTS = `{
+  const create = GPUDevice.prototype.createShaderModule;
+  GPUDevice.prototype.createShaderModule = function ({ code, ...options }) {
+    return create.call(this, { ...options, code: code.replaceAll("dot4I8Packed(a.w, b.w)", "0") });
+  };
+}`;
+
 /**
  * Runs `act`, in which `device` is the GPU's device, at the first submission after the worker has told of `progress`
  * for which `isUnderWay` holds: by default, that some texts are done.
