@@ -84,7 +84,7 @@ fn the_tile_is_the_largest_of_which_there_are_many() {
     assert_eq!(Tile::fitting(9, 1), small);
 }
 
-/// A weight of some four-bit quants or other.
+/// A weight of any quants.
 fn quants(gpu: &Device, format: Format, [outputs, columns]: [usize; 2]) -> [CubeTensor; 2] {
     let tiles = outputs.div_ceil(TILE);
     let words = [

@@ -2,7 +2,7 @@
 
 use crate::kernels::linear_q::layout::Format;
 
-/// Whether half a block has a minimum beside its scale. A block has its minimum where its second half would have a scale.
+/// Whether half a block has a minimum beside its scale.
 pub(super) fn has_least(format: Format) -> bool {
     format.mins && format.group == 16
 }
@@ -11,8 +11,9 @@ pub(super) fn has_least(format: Format) -> bool {
 ///
 /// - `fetch(place, row, half) -> Fetched` reads it, of the block number `place` among all tiles and the row `row` of its tile;
 /// - `unpack(fetched, half) -> vec4<u32>` are its sixteen quants, less the offset;
-/// - `factor(fetched.factor, row) -> f32` is its scale; of the second half of a block with one minimum, this; and of
-///   `fetched.least` a minimum where [`has_least`].
+/// - `factor(fetched.factor, row) -> f32` is its scale, but where a block has one scale and one minimum, the first half has
+///   the scale and the second the minimum;
+/// - `factor(fetched.least, row) -> f32` is its minimum where [`has_least`].
 pub(super) fn decoding(format: Format) -> String {
     format!(
         "struct Fetched {{ words: vec4<u32>, bits: vec2<u32>, factor: vec2<u32>, least: vec2<u32> }}

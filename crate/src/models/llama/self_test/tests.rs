@@ -87,7 +87,8 @@ fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
     assert!(difference(&[f32::NAN], &[1.0]).is_nan() && difference(&[0.0], &[1.0]) > TOLERANCE);
 }
 
-/// A GPU that is not told otherwise rounds no activations: it gives what the exact weights give, however layers are put together.
+/// A GPU that is not told otherwise rounds no activations: it gives what the exact weights give, however layers are put
+/// together.
 #[test]
 fn a_gpu_computes_in_f32() {
     let configs = [config(), biased()];
