@@ -77,6 +77,13 @@ impl Device {
         crate::kernels::wgsl::use_subgroups(true);
     }
 
+    /// Has many rows be rounded to eight bits for products with quantised weights, as on the CPU. The device must have
+    /// WGSL's `packed_4x8_integer_dot_product`.
+    #[cfg(feature = "gpu")]
+    pub fn use_packed_dots(&self) {
+        crate::kernels::wgsl::use_packed_dots();
+    }
+
     /// Has fewer kernels be used: the device is a processor that plays a GPU, and takes seconds to compile one.
     #[cfg(feature = "gpu")]
     pub fn use_few_kernels(&self) {

@@ -5,7 +5,14 @@ import type { LanguageModel, LanguageModelMessage, ModelManifest } from "../../w
 import { ROOT } from "../../web/stage.mjs";
 import { type GoldenChat, tinyChats, tinyLlama } from "./harness/chats.js";
 import { hasChromium, workersLeft } from "./harness/chromium.js";
-import { HARDWARE, LEAST_LIMITS, NO_SUBGROUPS } from "./harness/faults.js";
+import {
+  HARDWARE,
+  LEAST_LIMITS,
+  NO_PACKED_DOTS,
+  NO_SUBGROUPS,
+  ON_METAL,
+  ON_VULKAN,
+} from "./harness/faults.js";
 import { COUNTED_GPU, gpuCounts } from "./harness/gpu-counts.js";
 import { hostModel } from "./harness/models.js";
 import "./harness/page.js";
@@ -35,16 +42,19 @@ describe.skipIf(!hasChromium)("the decoder on WebGPU, computed by the processor"
   beforeEach(() => site.server.setPrelude(COUNTED_GPU));
 
   it.each([
-    ["with subgroups, where the adapter has them", ""],
-    ["without subgroups", NO_SUBGROUPS],
-  ])("gives the tokens of the reference with 4-bit weights, %s", async (_, less) => {
-    site.server.setPrelude(less + COUNTED_GPU);
+    ["with all that the adapter has", ON_VULKAN, true],
+    ["without subgroups", ON_VULKAN + NO_SUBGROUPS, true],
+    ["without packed bytes", ON_VULKAN + NO_PACKED_DOTS, false],
+    ["on Metal", ON_METAL, false],
+  ])("gives the tokens of the reference with 4-bit weights, %s", async (_, prelude, packed) => {
+    site.server.setPrelude(prelude + COUNTED_GPU);
     const chats = tinyChats("model-q4_1.gguf");
     const model = hostModel(site.server, { "model.gguf": tinyLlama("model-q4_1.gguf") });
     const answers = await answersOnGpu(model, chats);
     expect(answers).toEqual(chats.map(({ answer }) => answer));
     const counts = await gpuCounts(site.opened.page);
-    expect(counts.subgroupShaders > 0).toBe(less === "" && (await hasSubgroups()));
+    expect(counts.subgroupShaders > 0).toBe(!prelude.includes(NO_SUBGROUPS) && (await hasSubgroups()));
+    expect(counts.packedShaders > 0).toBe(packed);
   });
 
   it.each(FILES)("passes the self-test with %s, and answers", async (path) => {

@@ -93,6 +93,13 @@ describe.skipIf(!hasChromium)("a language model on WebGPU", () => {
 
   it.each([
     ["the self-test fails", faults.LOSSY_GPU, "self-test-failed", "gpu-self-test", "NotSupportedError"],
+    [
+      "it multiplies bytes wrongly",
+      faults.LOSSY_PACKED_DOTS,
+      "self-test-failed",
+      "gpu-self-test",
+      "NotSupportedError",
+    ],
     ["it is lost in the load", faults.LOST_DURING_LOAD, "device-lost", "gpu-lost", "OperationError"],
   ])("is not used when %s", async (_, prelude, reason, code, name) => {
     site.server.setPrelude(prelude);

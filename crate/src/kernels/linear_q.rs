@@ -1,7 +1,7 @@
 //! Linear layer over a weight in the type it is stored in: `x · Wᵀ`. No weight is ever dequantised whole.
 //!
-//! On the CPU the rows of `x` are rounded to eight bits, block by block, and multiplied in integers; on a GPU they
-//! stay f32 and the weight is decoded in registers.
+//! On the CPU the rows of `x` are rounded to eight bits, block by block, and multiplied in integers, and so are many rows
+//! on a GPU that multiplies packed bytes; otherwise they stay f32 there, and the weight is decoded in registers.
 
 mod dense;
 mod exact;

@@ -1,4 +1,4 @@
-//! Kernels of a decode step on the GPU, written in WGSL.
+//! Kernels of a decode step on the GPU, and of products of packed bytes, written in WGSL.
 //!
 //! One token goes through a block in six dispatches. Everything that a step depends on, the token and its
 //! position, is read from a buffer (see [`step`]), so that the commands of one step serve for the next. Sizes are
@@ -7,6 +7,7 @@
 mod attention_step_f32;
 mod embed_q;
 mod gated_f32;
+pub(crate) mod linear_rows_q;
 mod linear_step_q;
 mod program;
 mod quants;
@@ -42,3 +43,15 @@ pub(crate) fn use_subgroups(wanted: bool) {
 }
 
 static SUBGROUPS: AtomicBool = AtomicBool::new(false);
+
+/// Whether many rows are rounded to eight bits and multiplied in packed bytes.
+pub(crate) fn packed_dots() -> bool {
+    PACKED_DOTS.load(Ordering::Relaxed)
+}
+
+/// Has them be, from now on.
+pub(crate) fn use_packed_dots() {
+    PACKED_DOTS.store(true, Ordering::Relaxed);
+}
+
+static PACKED_DOTS: AtomicBool = AtomicBool::new(false);

@@ -28,6 +28,18 @@ impl From<Kind> for DeviceKind {
     }
 }
 
+/// Whether four packed bytes are multiplied at a time: WGSL can say it, and it is not Metal, which has no such instruction
+/// and plays it in many. Nothing where the browser does not tell.
+#[cfg(feature = "gpu")]
+fn has_packed_dots() -> Option<bool> {
+    let get = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).ok();
+    let navigator = get(&js_sys::global(), "navigator")?;
+    let features = get(&get(&navigator, "gpu")?, "wgslLanguageFeatures")?;
+    let has = js_sys::Function::from(get(&features, "has")?);
+    let in_wgsl = has.call1(&features, &"packed_4x8_integer_dot_product".into()).ok()?.as_bool()?;
+    Some(in_wgsl && !get(&navigator, "userAgent")?.as_string()?.contains("Mac OS X"))
+}
+
 /// The CPU or a WebGPU device.
 #[wasm_bindgen]
 pub struct Device(pub(super) device::Device);
@@ -48,7 +60,11 @@ impl Device {
     /// The browser's GPU.
     #[cfg(feature = "gpu")]
     pub async fn webgpu() -> Result<Device, JsValue> {
-        device::Device::webgpu().await.map(Self).map_err(thrown)
+        let device = device::Device::webgpu().await.map_err(thrown)?;
+        if has_packed_dots().unwrap_or(false) {
+            device.use_packed_dots();
+        }
+        Ok(Self(device))
     }
 
     /// Has kernels use subgroups: the device was opened with them.

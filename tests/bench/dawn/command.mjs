@@ -11,6 +11,7 @@ export const USAGE = `usage: node tests/bench/dawn/run.mjs [options]
   --dist DIR         the built package
   --folder DIR       where models are made and kept
   --dawn FLAG        a flag of Dawn's, such as enable-dawn-features=allow_unsafe_apis; repeatable
+  --no-packed-dots   multiply many rows in f32, as where there are no packed dot products
   --tiny             very small models, to see whether it runs
   --json FILE        write the rows`;
 
@@ -21,6 +22,7 @@ const OPTIONS = {
   dist: { type: "string", default: PACKAGE },
   folder: { type: "string", default: join(CACHE, "dawn") },
   dawn: { type: "string", multiple: true, default: [] },
+  "no-packed-dots": { type: "boolean", default: false },
   tiny: { type: "boolean", default: false },
   json: { type: "string" },
 };
@@ -42,6 +44,7 @@ export function parseCommand(args) {
       dist: resolve(values.dist),
       folder: resolve(values.folder),
       dawn: values.dawn,
+      packedDots: !values["no-packed-dots"],
       tiny: values.tiny,
     },
   };

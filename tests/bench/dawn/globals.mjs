@@ -3,14 +3,15 @@ import { create, globals } from "webgpu";
 
 /**
  * Defines `navigator.gpu` and the WebGPU classes. `flags` are Dawn's own, such as `adapter=…`; without any
- * it offers what a browser does.
+ * it offers what a browser does. Without `packedDots` WGSL has no products of packed bytes.
  *
  * Where there is a `WorkerGlobalScope`, wgpu takes the global object for a worker's, and looks for `navigator` there.
  */
-export function installWebGpu(flags = []) {
+export function installWebGpu(flags = [], packedDots = true) {
   Object.assign(globalThis, globals);
   // Times are rounded to a tenth of a millisecond otherwise.
   const gpu = create(["disable-dawn-features=timestamp_quantization", ...flags]);
+  if (!packedDots) Object.defineProperty(gpu, "wgslLanguageFeatures", { value: new Set() });
   Object.defineProperty(globalThis, "navigator", { value: { gpu, userAgent: "node" }, configurable: true });
   globalThis.WorkerGlobalScope ??= class WorkerGlobalScope {};
   globalThis.self ??= globalThis;

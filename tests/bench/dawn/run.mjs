@@ -55,6 +55,7 @@ async function main(command) {
       cores,
       node: process.version,
       dtype: command.options.dtype,
+      packedDots: command.options.packedDots,
       tiny: command.options.tiny,
       rows: withShares(rows),
       troubles,

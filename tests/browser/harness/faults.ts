@@ -34,6 +34,20 @@ export const NO_SUBGROUPS = `{
   Object.defineProperty(GPUAdapter.prototype, "features", { get: others });
 }`;
 
+/** WGSL has no products of packed bytes. */
+export const NO_PACKED_DOTS = `Object.defineProperty(GPU.prototype, "wgslLanguageFeatures", { get: () => new Set() });`;
+
+/** The browser says that it runs on such a system. */
+const browserOn = (system: string) => `Object.defineProperty(WorkerNavigator.prototype, "userAgent", {
+  get: () => "Mozilla/5.0 (${system}) Chrome/150.0.0.0",
+});`;
+
+/** The browser runs on Metal. */
+export const ON_METAL = browserOn("Macintosh; Intel Mac OS X 10_15_7");
+
+/** It does not, wherever the tests run. */
+export const ON_VULKAN = browserOn("X11; Linux x86_64");
+
 /** No adapter says that a processor computes it. */
 export const HARDWARE = `Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });`;
 
@@ -48,6 +62,14 @@ export const LOSSY_GPU = `{
   let count = 0;
   GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...groups) {
     if (++count % 5 !== 0) dispatch.apply(this, groups);
+  };
+}`;
+
+/** The GPU leaves a part out of every product of packed bytes. */
+export const LOSSY_PACKED_DOTS = `${ON_VULKAN} {
+  const create = GPUDevice.prototype.createShaderModule;
+  GPUDevice.prototype.createShaderModule = function ({ code, ...options }) {
+    return create.call(this, { ...options, code: code.replaceAll("dot4I8Packed(a.w, b.w)", "0") });
   };
 }`;
 

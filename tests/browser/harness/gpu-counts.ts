@@ -5,6 +5,8 @@ export interface GpuCounts {
   pipelines: number;
   /** Shaders that use subgroups. */
   subgroupShaders: number;
+  /** Shaders that multiply packed bytes. */
+  packedShaders: number;
   bindGroups: number;
   dispatches: number;
   submissions: number;
@@ -14,7 +16,14 @@ const CHANNEL = "gpu-counts";
 
 /** Runs in the worker before its own code: counts calls, and tells the counts on request. */
 export const COUNTED_GPU = `{
-  const counts = { pipelines: 0, subgroupShaders: 0, bindGroups: 0, dispatches: 0, submissions: 0 };
+  const counts = {
+    pipelines: 0,
+    subgroupShaders: 0,
+    packedShaders: 0,
+    bindGroups: 0,
+    dispatches: 0,
+    submissions: 0,
+  };
   const count = (prototype, method, name, applies = () => true) => {
     const call = prototype[method];
     prototype[method] = function (...options) {
@@ -26,6 +35,8 @@ export const COUNTED_GPU = `{
   count(GPUDevice.prototype, "createComputePipelineAsync", "pipelines");
   const usesSubgroups = ({ code }) => code.includes("enable subgroups");
   count(GPUDevice.prototype, "createShaderModule", "subgroupShaders", usesSubgroups);
+  const multipliesPacked = ({ code }) => code.includes("dot4I8Packed");
+  count(GPUDevice.prototype, "createShaderModule", "packedShaders", multipliesPacked);
   count(GPUDevice.prototype, "createBindGroup", "bindGroups");
   count(GPUComputePassEncoder.prototype, "dispatchWorkgroups", "dispatches");
   count(GPUQueue.prototype, "submit", "submissions");

@@ -10,7 +10,10 @@ use super::{
     quants::{Four, Place, factor, quants},
     sum::add_up,
 };
-use crate::kernels::linear_q::layout::{BLOCK, Format, TILE};
+use crate::kernels::{
+    linear_q::layout::{BLOCK, Format, TILE},
+    wgsl::{linear_rows_q::linear_rows_q, packed_dots},
+};
 
 /// Threads of a workgroup.
 const UNITS: usize = 64;
@@ -82,6 +85,9 @@ pub(crate) fn linear_q(
     outputs: usize,
 ) -> CubeTensor {
     let [rows, columns] = dims(&x);
+    if rows > 1 && packed_dots() {
+        return linear_rows_q(x, [planes, scales], None, format, outputs);
+    }
     if rows > 1 {
         return product(x, Weight::Quants([planes, scales], format), After::NOTHING, outputs);
     }
@@ -116,6 +122,9 @@ pub(crate) fn linear_q_add(
     let [rows, outputs] = dims(&residual);
     if rows == 1 {
         return CubeBackend::float_add(linear_q(x, weight, format, outputs), residual);
+    }
+    if packed_dots() {
+        return linear_rows_q(x, weight, Some(residual), format, outputs);
     }
     let after = After { residual: Some(residual), ..After::NOTHING };
     product(x, Weight::Quants(weight, format), after, outputs)

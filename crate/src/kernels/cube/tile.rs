@@ -38,7 +38,7 @@ impl Tile {
     ];
 
     /// The largest tile of which there are many, or else the smallest.
-    pub(super) fn fitting(rows: usize, outputs: usize) -> Self {
+    pub(crate) fn fitting(rows: usize, outputs: usize) -> Self {
         let [.., smallest] = Self::ALL;
         if uses_one_tile() {
             return smallest;
@@ -47,12 +47,12 @@ impl Tile {
     }
 
     /// Tiles of a result.
-    pub(super) fn count(self, rows: usize, outputs: usize) -> usize {
+    pub(crate) fn count(self, rows: usize, outputs: usize) -> usize {
         rows.div_ceil(self.side()) * outputs.div_ceil(self.side())
     }
 
     /// Rows, and outputs, of the tile.
-    pub(super) fn side(self) -> usize {
+    pub(crate) fn side(self) -> usize {
         self.across * self.each
     }
 

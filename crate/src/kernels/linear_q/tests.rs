@@ -4,6 +4,8 @@
 #[cfg(feature = "gpu")]
 mod gpu;
 #[cfg(feature = "gpu")]
+mod packed;
+#[cfg(feature = "gpu")]
 mod step;
 
 use burn::tensor::{Device, Tensor, TensorData};

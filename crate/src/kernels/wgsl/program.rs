@@ -7,7 +7,7 @@ use cubecl::{
     CubeKernel, PrecompiledSource,
     ir::{ElemType, Scope, UIntKind, attributes::BufferIOAttr as Io, metadata::Info},
     prelude::*,
-    server::KernelArguments,
+    server::{KernelArguments, MetadataBindingInfo},
 };
 
 /// How storage that is only read is declared. Only in a browser does every tensor have a buffer of its own; elsewhere
@@ -61,12 +61,27 @@ impl<P: Program> KernelMetadata for Source<P> {
 
 /// Runs `program` in as many workgroups, bound to contiguous tensors.
 pub(super) fn launch<P: Program>(program: P, workgroups: [usize; 3], buffers: &[Bound<'_>]) {
+    run(program, workgroups, buffers, MetadataBindingInfo::default());
+}
+
+/// The same with sizes that the text does not have: one `vec4<u32>`, to be bound for reading behind the others.
+pub(super) fn launch_sized<P: Program>(
+    program: P,
+    workgroups: [usize; 3],
+    buffers: &[Bound<'_>],
+    sizes: [usize; 3],
+) {
+    let [a, b, c] = sizes.map(|size| u64::from(size as u32));
+    run(program, workgroups, buffers, MetadataBindingInfo::custom(vec![a | b << 32, c]));
+}
+
+fn run<P: Program>(program: P, workgroups: [usize; 3], buffers: &[Bound<'_>], sizes: MetadataBindingInfo) {
     let (Some(Bound::Read(first) | Bound::Written(first) | Bound::Changed(first)), [x, y, z]) =
         (buffers.first(), workgroups.map(|count| count as u32))
     else {
         return;
     };
-    let arguments = buffers.iter().fold(KernelArguments::new(), |arguments, buffer| {
+    let mut arguments = buffers.iter().fold(KernelArguments::new(), |arguments, buffer| {
         let (tensor, io) = match buffer {
             Bound::Read(tensor) => (tensor, Io::ReadOnly),
             Bound::Written(tensor) => (tensor, Io::WriteOnly),
@@ -74,5 +89,6 @@ pub(super) fn launch<P: Program>(program: P, workgroups: [usize; 3], buffers: &[
         };
         arguments.with_buffer_io(tensor.handle.clone().binding(), io)
     });
+    arguments.info = sizes;
     first.client.launch(Box::new(Source(program)), CubeCount::Static(x, y, z), arguments);
 }

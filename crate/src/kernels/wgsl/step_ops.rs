@@ -105,16 +105,16 @@ pub(crate) trait StepOps: Backend {
     ) -> IntTensor<Self>;
 }
 
-fn matrix(like: &CubeTensor, shape: [usize; 2], dtype: DType) -> CubeTensor {
+pub(super) fn matrix(like: &CubeTensor, shape: [usize; 2], dtype: DType) -> CubeTensor {
     empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), Shape::new(shape), dtype)
 }
 
-fn empty(like: &CubeTensor, count: usize, dtype: DType) -> CubeTensor {
+pub(super) fn empty(like: &CubeTensor, count: usize, dtype: DType) -> CubeTensor {
     matrix(like, [1, count], dtype)
 }
 
 /// At least `count` workgroups.
-fn groups(count: usize) -> [usize; 3] {
+pub(super) fn groups(count: usize) -> [usize; 3] {
     let x = count.clamp(1, MOST_CUBES);
     [x, count.div_ceil(x), 1]
 }

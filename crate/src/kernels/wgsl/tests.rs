@@ -10,6 +10,7 @@ use super::{
     attention_step_f32::{AttentionStep, Join, Span, WIDEST},
     embed_q::Embed,
     gated_f32::GateRows,
+    linear_rows_q::{Product, Round},
     linear_step_q::{Heads, LinearStep, Then},
     program::Program,
     read_words,
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     formats::{Dtype, blocks::BlockFormat},
     kernels::{
+        cube::tile::Tile,
         gated_f32::{Gate, gate_rows, gated_f32},
         linear_q::layout::Format,
         rope_f32::Pairs,
@@ -99,7 +101,7 @@ fn assert_within_limits<P: Program>(program: &P) {
     let text = program.text();
     let bytes = |declaration: &str| -> usize {
         let (of, count) = declaration.split_once("array<").unwrap().1.rsplit_once(", ").unwrap();
-        let size = if of == "vec4<f32>" { 16 } else { 4 };
+        let size = if of.starts_with("vec4") { 16 } else { 4 };
         size * count.strip_suffix(">;").unwrap().parse::<usize>().unwrap()
     };
     let memory: usize = text.lines().filter(|line| line.starts_with("var<workgroup>")).map(bytes).sum();
@@ -131,7 +133,11 @@ fn every_device_has_what_kernels_need() {
             assert_within_limits(&LinearStep { format, columns, rows, norm, bias, then, subgroups });
         }
         assert_within_limits(&Embed { format, columns, first: 0, rows: 64, factor: 0, angles: 128 });
+        for tile in Tile::ALL {
+            assert_within_limits(&Product { format, residual: true, tile });
+        }
     }
+    assert_within_limits(&Round);
     for (group, width) in (1..130).flat_map(|group| [4, 64, 256, WIDEST].map(|width| (group, width))) {
         let how = AttentionStep { heads: 2, group, width, window: None, scale: 0, cap: None };
         assert_within_limits(&Span(how.clone()));

@@ -16,7 +16,7 @@ export async function run({ options, model: name, progress, row }) {
   const sizes = chatSizes(options.tiny);
   progress(`weights, ${options.dtype}`);
   const made = makeDecoder(options.folder, options.tiny ? "tiny" : name, options.dtype);
-  installWebGpu(options.dawn);
+  installWebGpu(options.dawn, options.packedDots);
   installMeter();
   progress("loading");
   const chat = await loadChat(options, made, row);

@@ -1,10 +1,15 @@
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 
 use super::{super::tile::Tile, After, Weight, product_in};
-use crate::kernels::{
-    activation::{Activation, activate},
-    testing::{assert_close, native_gpu, random_tensor, values},
+use crate::{
+    formats::{Dtype, blocks::BlockFormat},
+    kernels::{
+        activation::{Activation, activate},
+        linear_q::layout::{BLOCK, Format, TILE},
+        testing::{assert_close, native_gpu, random_tensor, values},
+        wgsl::linear_rows_q::linear_rows_in,
+    },
 };
 
 const ALL: [Activation; 4] = [Activation::Identity, Activation::Gelu, Activation::GeluTanh, Activation::Relu];
@@ -79,29 +84,63 @@ fn the_tile_is_the_largest_of_which_there_are_many() {
     assert_eq!(Tile::fitting(9, 1), small);
 }
 
-/// Prints what every tile does in a second, where there is a GPU to measure: `-- --ignored --nocapture every_tile_is`.
+/// A weight of any quants.
+fn quants(gpu: &Device, format: Format, [outputs, columns]: [usize; 2]) -> [CubeTensor; 2] {
+    let tiles = outputs.div_ceil(TILE);
+    let words = [
+        columns / BLOCK * format.block_bytes() / 4,
+        columns / format.record_columns() * format.record_words(),
+    ];
+    words.map(|count| {
+        let words: Vec<i32> = (0..(count * tiles) as i32).map(|i| i.wrapping_mul(0x2545_f491)).collect();
+        let data = TensorData::new(words, [count * tiles]);
+        Tensor::<1, Int>::from_data(data, (gpu, DType::I32)).try_into_primitive::<CubeBackend>().unwrap()
+    })
+}
+
+/// Prints what every tile does in a second with a weight in f32, with quants, and with these in packed bytes, where
+/// there is a GPU to measure: `-- --ignored --nocapture every_tile_is`.
 #[test]
 #[ignore = "it measures"]
 fn every_tile_is_timed() {
     let Some(gpu) = native_gpu() else { return };
     let sizes = [[32, 1536, 576], [128, 576, 1536], [128, 1536, 576], [512, 2048, 2048], [1024, 384, 1152]];
+    let format = Format::of(&BlockFormat::of(Dtype::Q4_0).unwrap());
     for [rows, columns, outputs] in sizes.into_iter().chain([[1024, 1536, 384], [4096, 4096, 4096]]) {
         let x = on(&gpu, &random_tensor::<2>(1, [rows, columns]));
         let w = on(&gpu, &random_tensor::<2>(2, [outputs, columns]));
+        let q = quants(&gpu, format, [outputs, columns]);
         for tile in Tile::ALL {
-            let product = || product_in(tile, x.clone(), Weight::Rows(w.clone()), After::NOTHING, outputs);
-            // Reading an element waits for all that was queued before.
-            let wait = |y| values(Tensor::<2>::from_primitive::<CubeBackend>(y).slice([0..1, 0..1]));
-            wait(product());
-            let seconds = |runs: usize| {
-                let start = std::time::Instant::now();
-                (1..runs).for_each(|_| drop(product()));
-                wait(product());
-                start.elapsed().as_secs_f64()
-            };
-            let each = (seconds(110) - seconds(10)) / 100.0;
-            let rate = 2.0 * (rows * columns * outputs) as f64 / each / 1e12;
-            println!("{rows} x {columns} x {outputs}, {tile:?}: {:.1} us, {rate:.2} TFLOP/s", each * 1e6);
+            let dense = || product_in(tile, x.clone(), Weight::Rows(w.clone()), After::NOTHING, outputs);
+            let decoded =
+                || product_in(tile, x.clone(), Weight::Quants(q.clone(), format), After::NOTHING, outputs);
+            let packed = || linear_rows_in(tile, x.clone(), q.clone(), None, format, outputs);
+            let ways: [(&str, &dyn Fn() -> CubeTensor); 3] =
+                [("f32", &dense), ("decoded", &decoded), ("packed", &packed)];
+            for (way, product) in ways {
+                let each = seconds_of(product);
+                let rate = 2.0 * (rows * columns * outputs) as f64 / each / 1e12;
+                let side = tile.side();
+                println!(
+                    "{rows} x {columns} x {outputs}, tiles of {side}, {way}: {:.1} us, {rate:.3} TFLOP/s",
+                    each * 1e6
+                );
+            }
         }
     }
+}
+
+fn seconds_of(product: &dyn Fn() -> CubeTensor) -> f64 {
+    // Reading an element waits for all that was queued before.
+    let wait = |y| values(Tensor::<2>::from_primitive::<CubeBackend>(y).slice([0..1, 0..1]));
+    wait(product());
+    let seconds = |runs: usize| {
+        let start = std::time::Instant::now();
+        (1..runs).for_each(|_| drop(product()));
+        wait(product());
+        start.elapsed().as_secs_f64()
+    };
+    // On a processor that plays a GPU a few are enough.
+    let many: usize = if seconds(2) < 0.02 { 100 } else { 2 };
+    (seconds(many + many.div_ceil(10)) - seconds(many.div_ceil(10))) / many as f64
 }

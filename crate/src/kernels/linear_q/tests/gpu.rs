@@ -76,12 +76,12 @@ fn words(words: Vec<i32>, gpu: &Device) -> CubeTensor {
     Tensor::<1, Int>::from_data(data, (gpu, DType::I32)).try_into_primitive::<CubeBackend>().unwrap()
 }
 
-fn on_gpu<const D: usize>(tensor: Tensor<D>, gpu: &Device) -> CubeTensor {
+pub(super) fn on_gpu<const D: usize>(tensor: Tensor<D>, gpu: &Device) -> CubeTensor {
     tensor.to_device(gpu).try_into_primitive::<CubeBackend>().unwrap()
 }
 
 /// A weight as the GPU has it.
-fn weight_on_gpu(stored: &Stored, gpu: &Device) -> Weight {
+pub(super) fn weight_on_gpu(stored: &Stored, gpu: &Device) -> Weight {
     let [out, columns] = stored.shape;
     if let Some(blocks) = BlockFormat::of(stored.dtype) {
         let mut packer = Packer::in_order(blocks, columns, Order::Quarters).unwrap();

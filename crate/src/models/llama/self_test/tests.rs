@@ -87,7 +87,8 @@ fn the_tolerance_is_far_above_rounding_and_far_below_a_wrong_weight() {
     assert!(difference(&[f32::NAN], &[1.0]).is_nan() && difference(&[0.0], &[1.0]) > TOLERANCE);
 }
 
-/// A GPU rounds no activations: it gives what the exact weights give, however layers are put together.
+/// A GPU that is not told otherwise rounds no activations: it gives what the exact weights give, however layers are put
+/// together.
 #[test]
 fn a_gpu_computes_in_f32() {
     let configs = [config(), biased()];
@@ -174,6 +175,15 @@ async fn follow(llama: &Llama, exact: &Llama) {
         }
         assert!(i != 3 || cache.stepper.as_ref().is_some_and(crate::nn::Stepper::is_recorded));
         id = found[0].0;
+    }
+}
+
+#[test]
+fn no_part_of_a_prompt_is_one_token() {
+    for positions in 2..1000 {
+        let length = length_of_parts(positions);
+        assert!(PARTS.iter().all(|part| length % part != 1), "{positions}");
+        assert!(length <= positions && length + 4 > positions.min(PARTS[0]), "{positions}: {length}");
     }
 }
 
