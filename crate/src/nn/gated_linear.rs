@@ -40,6 +40,21 @@ impl GatedLinear {
         Self { map: Map::Apart([gate, up]), by }
     }
 
+    /// `x + down(y)` with what the layers make of `norm(x)` as `y`: `[rows, in]` → the same.
+    pub(crate) fn forward_down_add(&self, norm: &RmsNorm, x: Tensor<2>, down: &Linear) -> Tensor<2> {
+        #[cfg(feature = "gpu")]
+        if let (Map::Stacked(weight), Some((last, None))) = (&self.map, down.packed())
+            && let (gamma, epsilon) = norm.parts()
+            && let Some(both) = weight.normed_rows(&x, gamma, epsilon)
+        {
+            return match last.gated_rows_add(&both, self.by, &x) {
+                Some(sum) => sum,
+                None => down.forward_add(gate_rows(both, self.by), x),
+            };
+        }
+        down.forward_add(self.forward(norm, x.clone()), x)
+    }
+
     /// What the layers make of `norm(x)`, `x: [rows, in]`: `[rows, out]`.
     pub(crate) fn forward(&self, norm: &RmsNorm, x: Tensor<2>) -> Tensor<2> {
         #[cfg(feature = "gpu")]

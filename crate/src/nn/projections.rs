@@ -149,7 +149,11 @@ impl Stacked {
         let y = if one {
             linear_steps(x, self.weights.iter(), around)
         } else {
-            let y = linear_q_joined(norm.forward(x), &self.weights);
+            let y = match &self.weights[..] {
+                [weight] => weight.normed_rows(&x, norm.parts().0, epsilon),
+                _ => None,
+            };
+            let y = y.unwrap_or_else(|| linear_q_joined(norm.forward(x), &self.weights));
             match &self.bias {
                 Some(bias) => biased_f32(y, bias.clone()),
                 None => y,

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::kernels::{
     linear_q::layout::{BLOCK, Format, TILE},
-    wgsl::{linear_rows_q::linear_rows_q, packed_dots},
+    wgsl::{
+        linear_rows_q::{Rows, linear_rows_q},
+        packed_dots,
+    },
 };
 
 /// Threads of a workgroup.
@@ -86,7 +89,7 @@ pub(crate) fn linear_q(
 ) -> CubeTensor {
     let [rows, columns] = dims(&x);
     if rows > 1 && packed_dots() {
-        return linear_rows_q(x, [planes, scales], None, format, outputs);
+        return linear_rows_q(Rows::These(x), [planes, scales], None, format, outputs);
     }
     if rows > 1 {
         return product(x, Weight::Quants([planes, scales], format), After::NOTHING, outputs);
@@ -124,7 +127,7 @@ pub(crate) fn linear_q_add(
         return CubeBackend::float_add(linear_q(x, weight, format, outputs), residual);
     }
     if packed_dots() {
-        return linear_rows_q(x, weight, Some(residual), format, outputs);
+        return linear_rows_q(Rows::These(x), weight, Some(residual), format, outputs);
     }
     let after = After { residual: Some(residual), ..After::NOTHING };
     product(x, Weight::Quants(weight, format), after, outputs)

@@ -1,4 +1,4 @@
-//! A packed weight in a decode step on the GPU, through the kernels of [`crate::kernels::wgsl`].
+//! A packed weight on the GPU, in a decode step and between a norm and a gate, through the kernels of [`crate::kernels::wgsl`].
 
 use burn::{
     backend::Dispatch,
@@ -8,7 +8,7 @@ use burn::{
 use super::{PackedWeight, Piece, layout::TILE, quantised::Quantised};
 use crate::kernels::{
     gated_f32::Gate,
-    wgsl::{Embed, Heads, LinearStep, StepOps, Then, subgroups},
+    wgsl::{Embed, Heads, LinearStep, StepOps, Then, packed_dots, subgroups},
 };
 
 /// A linear layer of one token, beside its weight.
@@ -55,6 +55,41 @@ impl PackedWeight {
     /// The product with `x: [rows, in]`, added to `residual: [rows, out]`, where it is in one piece on a GPU.
     pub(crate) fn linear_add(&self, x: Tensor<2>, residual: Tensor<2>) -> Option<Tensor<2>> {
         self.whole().map(|piece| piece.linear_add(x, residual))
+    }
+
+    /// The product with `x: [rows, in]`, normalised with a weight `[in]` and an epsilon, where many rows are multiplied in
+    /// packed bytes, and it is in one piece.
+    pub(crate) fn normed_rows(&self, x: &Tensor<2>, gamma: &Tensor<1>, epsilon: f32) -> Option<Tensor<2>> {
+        let piece = self.whole().filter(|_| x.dims()[0] > 1 && packed_dots())?;
+        let [planes, scales] = piece.parts();
+        Some(Tensor::from_dispatch(Dispatch::normed_rows(
+            x.clone().into_dispatch(),
+            gamma.clone().into_dispatch(),
+            planes,
+            scales,
+            epsilon,
+            piece.format,
+            piece.rows,
+        )))
+    }
+
+    /// The same of `both: [rows, 2 · in]`, of which the first half gates the second, added to `residual: [rows, out]`.
+    pub(crate) fn gated_rows_add(
+        &self,
+        both: &Tensor<2>,
+        by: Gate,
+        residual: &Tensor<2>,
+    ) -> Option<Tensor<2>> {
+        let piece = self.whole().filter(|_| both.dims()[0] > 1 && packed_dots())?;
+        let [planes, scales] = piece.parts();
+        Some(Tensor::from_dispatch(Dispatch::gated_rows(
+            both.clone().into_dispatch(),
+            planes,
+            scales,
+            residual.clone().into_dispatch(),
+            by,
+            piece.format,
+        )))
     }
 
     /// The rows of all of them, in their order, those of neighbours of one kind in one weight.

@@ -17,10 +17,6 @@ impl Program for GateRows {
     }
 
     fn text(&self) -> String {
-        let y = match self.by {
-            Gate::Silu => "x",
-            Gate::GeluTanh => "1.5957691216f * (x + 0.044715f * x * x * x)",
-        };
         format!(
             "@group(0) @binding(0) var<storage, {READ}> both: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
@@ -28,12 +24,22 @@ impl Program for GateRows {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
   if id.x < {width}u {{
     let at = id.y * {two}u + id.x;
-    let x = both[at];
-    out[id.y * {width}u + id.x] = x / (1.0f + exp(-max({y}, -80.0f))) * both[at + {width}u];
+    out[id.y * {width}u + id.x] = {gated};
   }}
 }}\n",
             width = self.width,
             two = 2 * self.width,
+            gated = gated(self.by, "both[at]", &format!("both[at + {}u]", self.width), "f32"),
         )
     }
+}
+
+/// An expression for `activation(x) · up` of two expressions of the type `of`, numbers or vectors.
+pub(super) fn gated(by: Gate, x: &str, up: &str, of: &str) -> String {
+    let y = match by {
+        Gate::Silu => x.to_owned(),
+        Gate::GeluTanh => format!("1.5957691216f * ({x} + 0.044715f * {x} * {x} * {x})"),
+    };
+    // The exponential must not overflow: WGSL leaves open what infinities become.
+    format!("{x} / (1.0f + exp(-max({y}, {of}(-80.0f)))) * {up}")
 }

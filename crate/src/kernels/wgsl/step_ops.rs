@@ -15,6 +15,7 @@ use super::{
     attention_step_f32::{AttentionStep, Join, SPAN, Span},
     embed_q::Embed,
     gated_f32::GateRows,
+    linear_rows_q::{Rows, linear_rows_q},
     linear_step_q::{LinearStep, Then},
     program::{
         Bound::{Changed, Read, Written},
@@ -24,7 +25,7 @@ use super::{
     step::Begin,
     top_f32::{Best, Chunks},
 };
-use crate::kernels::{cube::MOST_CUBES, gated_f32::Gate};
+use crate::kernels::{cube::MOST_CUBES, gated_f32::Gate, linear_q::layout::Format};
 
 /// The operations of a step. Tensors are contiguous; those that are changed belong to the caller alone.
 #[allow(clippy::too_many_arguments)] // the extension takes tensors one by one
@@ -86,6 +87,27 @@ pub(crate) trait StepOps: Backend {
 
     /// `both: [rows, 2 · width]`, the gate first → `[rows, width]`.
     fn gate_rows(both: FloatTensor<Self>, by: Gate) -> FloatTensor<Self>;
+
+    /// `norm(x) · Wᵀ` of many rows, in packed bytes; see [`super::linear_rows_q`].
+    fn normed_rows(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        planes: IntTensor<Self>,
+        scales: IntTensor<Self>,
+        epsilon: f32,
+        format: Format,
+        outputs: usize,
+    ) -> FloatTensor<Self>;
+
+    /// The same of `both: [rows, 2 · columns]`, gated and not normalised, added to `residual`.
+    fn gated_rows(
+        both: FloatTensor<Self>,
+        planes: IntTensor<Self>,
+        scales: IntTensor<Self>,
+        residual: FloatTensor<Self>,
+        by: Gate,
+        format: Format,
+    ) -> FloatTensor<Self>;
 
     /// What the step's queries see, of the shape of `query`.
     fn attention_step(
@@ -212,6 +234,30 @@ impl StepOps for CubeBackend {
         let (out, gate) = (matrix(&both, [rows, width], DType::F32), GateRows { width, by });
         launch(gate, [width.div_ceil(64), rows, 1], &[Read(&both), Written(&out)]);
         out
+    }
+
+    fn normed_rows(
+        x: CubeTensor,
+        gamma: CubeTensor,
+        planes: CubeTensor,
+        scales: CubeTensor,
+        epsilon: f32,
+        format: Format,
+        outputs: usize,
+    ) -> CubeTensor {
+        linear_rows_q(Rows::Normed(x, gamma, epsilon), [planes, scales], None, format, outputs)
+    }
+
+    fn gated_rows(
+        both: CubeTensor,
+        planes: CubeTensor,
+        scales: CubeTensor,
+        residual: CubeTensor,
+        by: Gate,
+        format: Format,
+    ) -> CubeTensor {
+        let outputs = residual.meta.shape()[1];
+        linear_rows_q(Rows::Gated(both, by), [planes, scales], Some(residual), format, outputs)
     }
 
     fn attention_step(

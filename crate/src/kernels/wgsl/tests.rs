@@ -10,7 +10,7 @@ use super::{
     attention_step_f32::{AttentionStep, Join, Span, WIDEST},
     embed_q::Embed,
     gated_f32::GateRows,
-    linear_rows_q::{Product, Round},
+    linear_rows_q::{Before, Product, Round},
     linear_step_q::{Heads, LinearStep, Then},
     program::Program,
     read_words,
@@ -137,7 +137,9 @@ fn every_device_has_what_kernels_need() {
             assert_within_limits(&Product { format, residual: true, tile });
         }
     }
-    assert_within_limits(&Round);
+    for before in [Before::Nothing, Before::Norm(1), Before::Gate(Gate::GeluTanh)] {
+        assert_within_limits(&Round { before });
+    }
     for (group, width) in (1..130).flat_map(|group| [4, 64, 256, WIDEST].map(|width| (group, width))) {
         let how = AttentionStep { heads: 2, group, width, window: None, scale: 0, cap: None };
         assert_within_limits(&Span(how.clone()));

@@ -8,7 +8,7 @@ use crate::{
         activation::{Activation, activate},
         linear_q::layout::{BLOCK, Format, TILE},
         testing::{assert_close, native_gpu, random_tensor, values},
-        wgsl::linear_rows_q::linear_rows_in,
+        wgsl::linear_rows_q::{Rows, linear_rows_in},
     },
 };
 
@@ -114,7 +114,7 @@ fn every_tile_is_timed() {
             let dense = || product_in(tile, x.clone(), Weight::Rows(w.clone()), After::NOTHING, outputs);
             let decoded =
                 || product_in(tile, x.clone(), Weight::Quants(q.clone(), format), After::NOTHING, outputs);
-            let packed = || linear_rows_in(tile, x.clone(), q.clone(), None, format, outputs);
+            let packed = || linear_rows_in(tile, Rows::These(x.clone()), q.clone(), None, format, outputs);
             let ways: [(&str, &dyn Fn() -> CubeTensor); 3] =
                 [("f32", &dense), ("decoded", &decoded), ("packed", &packed)];
             for (way, product) in ways {

@@ -8,18 +8,29 @@ use super::{
 };
 use crate::kernels::{
     cube::{product::Weight, tile::Tile},
+    gated_f32::{Gate, gated_f32},
+    rms_norm_f32::rms_norm_f32,
     testing::native_gpu,
-    wgsl::linear_rows_q::linear_rows_in,
+    wgsl::linear_rows_q::{Rows, linear_rows_in},
 };
 
 /// Rows, outputs and blocks of the type: of one tile and more, and of whole tiles.
 const SHAPES: [[usize; 3]; 4] = [[2, 1, 1], [35, 133, 2], [130, 70, 3], [64, 32, 1]];
 
 fn multiply(tile: Tile, stored: &Stored, x: &Tensor<2>, residual: Option<&Tensor<2>>) -> Option<Vec<f32>> {
+    multiply_rows(tile, stored, residual, |gpu| Rows::These(on_gpu(x.clone(), gpu)))
+}
+
+fn multiply_rows(
+    tile: Tile,
+    stored: &Stored,
+    residual: Option<&Tensor<2>>,
+    rows: impl FnOnce(&Device) -> Rows,
+) -> Option<Vec<f32>> {
     let gpu = native_gpu()?;
     let Weight::Quants(parts, format) = weight_on_gpu(stored, &gpu) else { return None };
-    let on = |tensor: &Tensor<2>| -> CubeTensor { on_gpu(tensor.clone(), &gpu) };
-    let y = linear_rows_in(tile, on(x), parts, residual.map(on), format, stored.shape[0]);
+    let residual = residual.map(|residual| -> CubeTensor { on_gpu(residual.clone(), &gpu) });
+    let y = linear_rows_in(tile, rows(&gpu), parts, residual, format, stored.shape[0]);
     Some(values(Tensor::<2>::from_primitive::<CubeBackend>(y)))
 }
 
@@ -92,16 +103,51 @@ fn packed_products_are_those_of_the_rounded_rows() {
 fn packed_products_stay_near_those_of_f32() {
     let [.., tile] = Tile::ALL;
     for (seed, stored, rows) in all() {
-        let [out, columns] = stored.shape;
-        let (x, weights): (Tensor<2>, _) = (random_tensor(seed, [rows, columns]), stored.values());
-        let (xs, exact) = (values(x.clone()), stored.reference(x.clone()));
+        let x: Tensor<2> = random_tensor(seed, [rows, stored.shape[1]]);
         let Some(found) = multiply(tile, &stored, &x, None) else { return };
-        for (i, (found, exact)) in found.iter().zip(exact).enumerate() {
-            let near =
-                Expected::of(&xs[i / out * columns..][..columns], &weights[i % out * columns..][..columns]);
-            let error = f64::from((found - exact).abs());
-            let at = format!("{} {:?}, {rows} rows, element {i}", stored.dtype, stored.shape);
-            assert!(error <= 1.001 * near.rounding + 1e-5 * near.size, "{at}: {found}, far from {exact}");
+        assert_near(&found, x, &stored);
+    }
+}
+
+/// Whether the products found are as near to those of `x` in f32 as rounding allows.
+fn assert_near(found: &[f32], x: Tensor<2>, stored: &Stored) {
+    let ([out, columns], weights) = (stored.shape, stored.values());
+    let (xs, exact) = (values(x.clone()), stored.reference(x));
+    assert_eq!(found.len(), exact.len());
+    for (i, (found, exact)) in found.iter().zip(exact).enumerate() {
+        let near =
+            Expected::of(&xs[i / out * columns..][..columns], &weights[i % out * columns..][..columns]);
+        let error = f64::from((found - exact).abs());
+        let at = format!("{} {:?}, element {i}", stored.dtype, stored.shape);
+        assert!(error <= 1.001 * near.rounding + 1e-5 * near.size, "{at}: {found}, far from {exact}");
+    }
+}
+
+#[test]
+fn rows_are_normalised_before_they_are_rounded() {
+    let [.., tile] = Tile::ALL;
+    for (seed, stored, rows) in all() {
+        let columns = stored.shape[1];
+        let x: Tensor<2> = random_tensor::<2>(seed, [rows, columns]) * 7.0;
+        let gamma: Tensor<1> = random_tensor(seed + 5, [columns]);
+        let normed = |gpu: &Device| Rows::Normed(on_gpu(x.clone(), gpu), on_gpu(gamma.clone(), gpu), 1e-2);
+        let Some(found) = multiply_rows(tile, &stored, None, normed) else { return };
+        assert_near(&found, rms_norm_f32(x, gamma, 1e-2), &stored);
+    }
+}
+
+#[test]
+fn rows_are_gated_before_they_are_rounded() {
+    let [.., tile] = Tile::ALL;
+    for (seed, stored, rows) in all() {
+        let columns = stored.shape[1];
+        for by in [Gate::Silu, Gate::GeluTanh] {
+            let gate: Tensor<2> = random_tensor::<2>(seed, [rows, columns]) * 30.0;
+            let up: Tensor<2> = random_tensor(seed + 5, [rows, columns]);
+            let both = Tensor::cat(vec![gate.clone(), up.clone()], 1);
+            let gated = |gpu: &Device| Rows::Gated(on_gpu(both, gpu), by);
+            let Some(found) = multiply_rows(tile, &stored, None, gated) else { return };
+            assert_near(&found, gated_f32(gate, up, by), &stored);
         }
     }
 }

@@ -1,7 +1,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use burn_cubecl::CubeBackend;
 
-use super::{round, round::VECTORS};
+use super::{Rows, round, round::VECTORS};
 use crate::kernels::{
     linear_q::layout::BLOCK,
     testing::{native_gpu, random},
@@ -13,7 +13,7 @@ fn rounded(x: Vec<f32>, shape @ [rows, columns]: [usize; 2]) -> Option<Vec<[u32;
     let gpu = native_gpu()?;
     let x =
         Tensor::<2>::from_data(TensorData::new(x, shape), &gpu).try_into_primitive::<CubeBackend>().unwrap();
-    let words = Tensor::<2, Int>::from_primitive::<CubeBackend>(round(&x, [rows, columns / BLOCK]));
+    let words = Tensor::<2, Int>::from_primitive::<CubeBackend>(round(Rows::These(x)).0);
     let words = words.reshape([(rows * columns / BLOCK * VECTORS * 4) as i32]);
     let words = pollster::block_on(async { read_words(words).await.unwrap().await.unwrap() });
     Some(words.as_chunks().0.to_vec())

@@ -40,6 +40,6 @@ impl Mlp {
 
     /// The same, added to `x`.
     pub(super) fn forward_add(&self, norm: &RmsNorm, x: Tensor<2>) -> Tensor<2> {
-        self.down_proj.forward_add(self.gate_up_proj.forward(norm, x.clone()), x)
+        self.gate_up_proj.forward_down_add(norm, x, &self.down_proj)
     }
 }
