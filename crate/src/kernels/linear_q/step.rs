@@ -52,6 +52,11 @@ impl PackedWeight {
         }
     }
 
+    /// The same where there are many rows of `x`, to be multiplied in packed bytes.
+    fn for_rows(&self, x: &Tensor<2>) -> Option<&Quantised> {
+        self.whole().filter(|_| x.dims()[0] > 1 && packed_dots())
+    }
+
     /// The product with `x: [rows, in]`, added to `residual: [rows, out]`, where it is in one piece on a GPU.
     pub(crate) fn linear_add(&self, x: Tensor<2>, residual: Tensor<2>) -> Option<Tensor<2>> {
         self.whole().map(|piece| piece.linear_add(x, residual))
@@ -60,7 +65,7 @@ impl PackedWeight {
     /// The product with `x: [rows, in]`, normalised with a weight `[in]` and an epsilon, where many rows are multiplied in
     /// packed bytes, and it is in one piece.
     pub(crate) fn normed_rows(&self, x: &Tensor<2>, gamma: &Tensor<1>, epsilon: f32) -> Option<Tensor<2>> {
-        let piece = self.whole().filter(|_| x.dims()[0] > 1 && packed_dots())?;
+        let piece = self.for_rows(x)?;
         let [planes, scales] = piece.parts();
         Some(Tensor::from_dispatch(Dispatch::normed_rows(
             x.clone().into_dispatch(),
@@ -80,7 +85,7 @@ impl PackedWeight {
         by: Gate,
         residual: &Tensor<2>,
     ) -> Option<Tensor<2>> {
-        let piece = self.whole().filter(|_| both.dims()[0] > 1 && packed_dots())?;
+        let piece = self.for_rows(both)?;
         let [planes, scales] = piece.parts();
         Some(Tensor::from_dispatch(Dispatch::gated_rows(
             both.clone().into_dispatch(),

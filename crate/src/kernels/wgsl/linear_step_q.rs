@@ -1,6 +1,7 @@
 //! A linear layer for one token, with what comes before and after it.
 
 use super::{
+    gated_f32::gated,
     program::{Program, READ},
     quants, step,
     sum::{add_up, arguments, preamble},
@@ -126,14 +127,7 @@ impl LinearStep {
                 format!("    if {row} < ROWS {{ out[{row}] = residual[{row}] + sum0[{r}]; }}\n")
             }),
             Then::Gate(by) => {
-                let gate = match by {
-                    Gate::Silu => "sum0",
-                    Gate::GeluTanh => "(1.5957691216f * (sum0 + 0.044715f * sum0 * sum0 * sum0))",
-                };
-                // The exponential must not overflow: WGSL leaves open what infinities become.
-                let gated = format!(
-                    "    let y = sum0 / (vec4<f32>(1.0f) + exp(-max({gate}, vec4<f32>(-80.0f)))) * sum1;\n"
-                );
+                let gated = format!("    let y = {};\n", gated(*by, "sum0", "sum1", "vec4<f32>"));
                 gated + &rows(&|r| format!("    out[tile0 * 4u + {r}u] = y[{r}];\n"))
             }
             Then::Remember(heads) => remember(heads),
