@@ -78,20 +78,24 @@ async function chatWithFile({ address, question }: { address: string; question: 
 /** In the page: ends one of the workers, in the order in which they were started, while texts are embedded. */
 async function embedWithoutWorker({ model, which }: { model: ModelManifest; which: number }) {
   const Native = globalThis.Worker;
-  const started: Worker[] = [];
+  const started: { worker: Worker; alive: Promise<void> }[] = [];
   globalThis.Worker = class extends Native {
     constructor(...given: ConstructorParameters<typeof Native>) {
       super(...given);
-      started.push(this);
+      const alive = new Promise<void>((resolve) =>
+        this.addEventListener("message", ({ data }) => data.kind === "alive" && resolve()),
+      );
+      started.push({ worker: this, alive });
     }
   };
   const embedder = await inglenook.Embedder.create({ model });
-  // Once the threads have joined.
-  await embedder.embed(Array(500).fill("The tide rises and falls twice a day."));
   globalThis.Worker = Native;
+  const { worker, alive } = started[which] as (typeof started)[number];
+  // A thread comes when it likes, and is missed by nobody before.
+  await alive;
   const embed = () => outcomeOf(embedder.embed(Array(500).fill("The tide rises and falls twice a day.")));
   const first = embed();
-  started[which]?.terminate();
+  worker.terminate();
   let outcome = await first;
   // A thread may live a little longer.
   while (outcome.ok) outcome = await embed();

@@ -43,7 +43,7 @@ export function serve(handlers: Handlers, cancel: (id: number) => void): void {
     const { error, fatal } = judge(reason, device);
     if (fatal) post({ kind: "died", error });
   });
-  holdLock(post);
+  void holdLock(post);
 }
 
 /** Asks for threads. They may come late, or not at all. */

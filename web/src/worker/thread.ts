@@ -19,8 +19,8 @@ self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
 async function join({ glue, module, memory }: ThreadStart): Promise<void> {
   const wasm: SharedWasm = await import(/* @vite-ignore */ /* webpackIgnore: true */ glue);
   await wasm.default({ module_or_path: module, memory, thread_stack_size: STACK });
-  // Without a thread that has joined, work does not end.
-  holdLock((message) => self.postMessage(message));
+  // Before it joins: without a thread that has joined, work does not end.
+  await holdLock((message) => self.postMessage(message));
   // Not in every browser.
   const { waitAsync } = Atomics as Partial<typeof Atomics>;
   try {
