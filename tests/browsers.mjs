@@ -1,12 +1,17 @@
-/** The browsers that the tests drive: where they are, and how one that is missing is installed. */
+/** The browsers that the tests drive, Electron among them: where they are, and how one that is missing is installed. */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import { ROOT, run, say } from "../web/stage.mjs";
+import { fetchElectron, fetchedElectron } from "./electron.mjs";
 
 const MAC = "/Applications";
 const WINDOWS = process.env.ProgramFiles ?? "C:\\Program Files";
 
+/**
+ * `names` are looked for in the PATH, then `places`, then whatever `find` finds. `packages` are Debian's, for any `machine`
+ * unless one is named, and after them `fetch` brings what Debian has not.
+ */
 const BROWSERS = {
   chromium: {
     variable: "CHROMIUM_PATH",
@@ -24,6 +29,7 @@ const BROWSERS = {
       join(WINDOWS, "Google/Chrome/Application/chrome.exe"),
     ],
     packages: ["chromium"],
+    find: downloadedChromium,
   },
   firefox: {
     variable: "FIREFOX_PATH",
@@ -36,6 +42,25 @@ const BROWSERS = {
     names: ["WebKitWebDriver"],
     places: [],
     packages: ["webkit2gtk-driver", "xvfb"],
+  },
+  electron: {
+    variable: "ELECTRON_PATH",
+    names: ["electron"],
+    places: [],
+    machine: "x64",
+    packages: [
+      "xvfb",
+      "xauth",
+      "libgtk-3-0",
+      "libnss3",
+      "libasound2",
+      "libgbm1",
+      "libxss1",
+      "libatk-bridge2.0-0",
+      "libdrm2",
+    ],
+    fetch: fetchElectron,
+    find: fetchedElectron,
   },
 };
 
@@ -56,14 +81,12 @@ export const CHROMIUM_FLAGS = [
  * @returns {string | undefined}
  */
 export function findBrowser(kind) {
-  const { variable, names, places } = BROWSERS[kind];
+  const { variable, names, places, find } = BROWSERS[kind];
   const given = process.env[variable];
   if (given) return given;
   const folders = (process.env.PATH ?? "").split(delimiter);
   const candidates = [...names.flatMap((name) => folders.map((folder) => join(folder, name))), ...places];
-  return (
-    candidates.find((path) => existsSync(path)) ?? (kind === "chromium" ? downloadedChromium() : undefined)
-  );
+  return candidates.find((path) => existsSync(path)) ?? find?.();
 }
 
 /**
@@ -90,14 +113,13 @@ export async function installBrowsers() {
 }
 
 async function install(kind) {
+  const { packages, machine = process.arch, fetch } = BROWSERS[kind];
+  if (machine !== process.arch) return;
   if (isDebian() && process.getuid?.() === 0) {
     const quiet = { env: { DEBIAN_FRONTEND: "noninteractive" } };
     await run("apt-get", ["update", "-q"], quiet);
-    await run(
-      "apt-get",
-      ["install", "-y", "-q", "--no-install-recommends", ...BROWSERS[kind].packages],
-      quiet,
-    );
+    await run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], quiet);
+    await fetch?.();
   } else if (kind === "chromium") {
     await run(process.execPath, [join(ROOT, "node_modules/playwright-core/cli.js"), "install", "chromium"]);
   }

@@ -37,8 +37,13 @@ export async function expectRightAnswers(
   return opened;
 }
 
-/** Has the page embed with the tiny model; needs `expose.js` there. */
-export async function expectVectors(page: Page, model: ModelManifest, modelHost: string): Promise<void> {
+/** Has the page embed with the tiny model, with `threads` where there are processors for them; needs `expose.js` there. */
+export async function expectVectors(
+  page: Page,
+  model: ModelManifest,
+  modelHost: string,
+  { threads = true } = {},
+): Promise<void> {
   const golden = normalised(tinyBert("tiny-bert-cls", "model-f32.gguf"));
   const { vectors, processors } = await page.evaluate(
     async ([model, modelHost, texts]) => {
@@ -50,12 +55,12 @@ export async function expectVectors(page: Page, model: ModelManifest, modelHost:
   );
   expect(largestDifference(vectors, golden.vectors)).toBeLessThan(1e-5);
   // A thread that cannot be started is not missed by the answers.
-  if (processors > 1) await expect.poll(() => page.workers().length).toBeGreaterThan(1);
+  if (threads && processors > 1) await expect.poll(() => page.workers().length).toBeGreaterThan(1);
   await page.evaluate(() => embedder.destroy());
 }
 
 /** Has the page chat with the tiny model at an address, whose signature it verifies. */
-export async function expectAnswer(page: Page, address: string): Promise<void> {
+export async function expectAnswer(page: Page, address: string, publicKey = CHAT_KEY): Promise<void> {
   const [chat] = tinyChats();
   if (!chat) throw new Error("There is no golden chat.");
   const answer = await page.evaluate(
@@ -71,7 +76,7 @@ export async function expectAnswer(page: Page, address: string): Promise<void> {
       session.destroy();
       return answer;
     },
-    [address, CHAT_KEY, chat.messages, chat.tokens] as const,
+    [address, publicKey, chat.messages, chat.tokens] as const,
   );
   expect(answer).toBe(chat.answer);
 }

@@ -31,10 +31,10 @@ export interface Outcome {
 export class App {
   readonly folder = mkdtempSync(join(tmpdir(), "inglenook-app-"));
 
-  /** `name` is its folder; what all apps share is put into it, too. */
-  static async install(name: string): Promise<App> {
+  /** `names` are its folders, of which a later one goes over an earlier one; what all apps share is put into it, too. */
+  static async install(...names: string[]): Promise<App> {
     const app = new App();
-    cpSync(join(APPS, name), app.folder, { recursive: true });
+    for (const name of names) cpSync(join(APPS, name), app.folder, { recursive: true });
     cpSync(join(APPS, "shared"), app.path("shared"), { recursive: true });
     cpSync(tarball(), app.path("inglenook.tgz"));
     const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
