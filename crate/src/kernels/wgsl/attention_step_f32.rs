@@ -1,19 +1,20 @@
 //! Attention of one token over cached keys and values; see [`crate::kernels::attention_cached_f32`].
 
-use super::{
-    program::{Program, READ},
-    sum::add_up,
-};
+use super::program::{Program, READ};
 
 /// Positions of a workgroup, one for each of its threads. With more, one after the other, a workgroup takes longer than
 /// [`Join`] does.
 pub(super) const SPAN: usize = 128;
 /// Widest head, of which a thread has a vector of four elements.
 pub(crate) const WIDEST: usize = 4 * SPAN;
-/// Most query heads of a workgroup. Each takes a KiB of its memory, beside 2.5 KiB, and WebGPU promises 16.
+/// Most query heads of a workgroup. Each takes 580 bytes of its memory, beside 8 KiB, and WebGPU promises 16.
 const MOST_HEADS: usize = 13;
 /// Vectors that a thread loads before it waits for them.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 8;
+/// Parts of a span whose scores are compared, and whose weights are added, at the same time.
+const LANES: usize = 16;
+/// Query heads whose sums meet in shared memory at a time.
+const MEETING: usize = 4;
 /// Less than any score.
 const LOWEST: &str = "-1e30f";
 
@@ -69,11 +70,10 @@ impl Program for Span {
         let splits = self.0.splits();
         let (heads, group) = (self.0.heads * splits, self.0.group / splits);
         let vectors = width / 4;
-        let together = if vectors.is_multiple_of(TOGETHER) { TOGETHER } else { 1 };
-        let (memory, add_up) = add_up(&[("total", "f32")], SPAN, false);
+        let together = [TOGETHER, 4, 1].into_iter().find(|n| vectors.is_multiple_of(*n)).unwrap_or(1);
         let capped = cap.map_or(String::new(), |cap| {
             let cap = f32::from_bits(cap);
-            format!("      s = {cap:?}f * tanh(clamp(s / {cap:?}f, -15.0f, 15.0f));\n")
+            format!("    s = {cap:?}f * tanh(clamp(s / {cap:?}f, -15.0f, 15.0f));\n")
         });
         format!(
             "@group(0) @binding(0) var<storage, {READ}> query: array<vec4<f32>>;
@@ -81,91 +81,114 @@ impl Program for Span {
 @group(0) @binding(2) var<storage, {READ}> values: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, {READ}> step: array<u32>;
 @group(0) @binding(4) var<storage, read_write> parts: array<vec4<f32>>;
-const SPAN = {SPAN}u;\nconst GROUP = {group}u;\nconst VECTORS = {vectors}u;\nconst SLICES = {slices}u;
+const SPAN = {SPAN}u;\nconst GROUP = {group}u;\nconst VECTORS = {vectors}u;\nconst SLICES = {slices}u;\nconst LANES = {LANES}u;
+const RUN = SPAN / LANES;
+// Scores, then weights; of each lane the highest score, then the sum of weights.
 var<workgroup> weights: array<f32, {scores}>;
-var<workgroup> highest: array<f32, {scores}>;
-var<workgroup> sums: array<vec4<f32>, {SPAN}>;
-{memory}@compute @workgroup_size({SPAN})
+var<workgroup> of_lanes: array<f32, {lanes}>;
+var<workgroup> highest: array<f32, {group}>;
+var<workgroup> sums: array<vec4<f32>, {meeting}>;
+@compute @workgroup_size({SPAN})
 fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) unit: u32) {{
   let head = at.y;
 {start}  let first = max(at.x * SPAN, start);
   let last = min(at.x * SPAN + SPAN, step[1] + 1u);
   if first >= last {{ return; }}
   let cached = head / {splits}u * step[2];
-  let position = first + unit;
-  let seen = position < last;
-  var score: array<f32, {group}>;
-  if seen {{
-    for (var i = 0u; i < VECTORS; i += {together}u) {{
-{load_keys}      for (var g = 0u; g < GROUP; g++) {{
-{score}      }}
-    }}
-  }}
-  for (var g = 0u; g < GROUP; g++) {{
-    var s = score[g] * {scale:?}f;
-{capped}    score[g] = select({LOWEST}, s, seen);
-    highest[g * SPAN + unit] = score[g];
+  let seen = first + unit < last;
+  let position = min(first + unit, last - 1u);
+{declare_scores}  for (var i = 0u; i < VECTORS; i += {together}u) {{
+{load_keys}{score}  }}
+{keep_scores}  workgroupBarrier();
+  for (var lane = unit; lane < GROUP * LANES; lane += SPAN) {{
+    var most = weights[lane * RUN];
+    for (var i = 1u; i < RUN; i++) {{ most = max(most, weights[lane * RUN + i]); }}
+    of_lanes[lane] = most;
   }}
   workgroupBarrier();
-  for (var half = SPAN / 2u; half > 0u; half /= 2u) {{
-    for (var i = unit; i < GROUP * half; i += SPAN) {{
-      let place = i / half * SPAN + i % half;
-      highest[place] = max(highest[place], highest[place + half]);
-    }}
-    workgroupBarrier();
-  }}
-  for (var g = 0u; g < GROUP; g++) {{
-    weights[g * SPAN + unit] = select(0.0f, exp(score[g] - highest[g * SPAN]), seen);
+  if unit < GROUP {{
+    var most = of_lanes[unit * LANES];
+    for (var i = 1u; i < LANES; i++) {{ most = max(most, of_lanes[unit * LANES + i]); }}
+    highest[unit] = most;
   }}
   workgroupBarrier();
+{weigh}  workgroupBarrier();
+  for (var lane = unit; lane < GROUP * LANES; lane += SPAN) {{
+    var total = weights[lane * RUN];
+    for (var i = 1u; i < RUN; i++) {{ total += weights[lane * RUN + i]; }}
+    of_lanes[lane] = total;
+  }}
   // A thread adds up one vector of the values of every so many positions.
   let vector = unit % VECTORS;
   let slice = unit / VECTORS;
-  var sum: array<vec4<f32>, {group}>;
-  if slice < SLICES {{
+{declare_sums}  if slice < SLICES {{
     for (var p = first + slice; p < last; p += {TOGETHER}u * SLICES) {{
-{load_values}      for (var g = 0u; g < GROUP; g++) {{
-{add}      }}
-    }}
+{load_values}{add}    }}
   }}
-  for (var g = 0u; g < GROUP; g++) {{
-    sums[unit] = sum[g];
-    var total = weights[g * SPAN + unit];
-{add_up}    if unit < VECTORS {{
-      var all = sum[g];
-      for (var s = 1u; s < SLICES; s++) {{ all += sums[s * VECTORS + unit]; }}
-      let part = (at.x * {heads}u + head) * {part}u + g * (VECTORS + 1u);
-      parts[part + unit] = all;
-      if unit == 0u {{ parts[part + VECTORS] = vec4<f32>(highest[g * SPAN], total, 0.0f, 0.0f); }}
-    }}
-    workgroupBarrier();
-  }}
-}}\n",
+  let part = (at.x * {heads}u + head) * {part}u;
+{meet}}}\n",
             slices = SPAN / vectors,
+            scores = group * SPAN,
+            lanes = group * LANES,
+            meeting = group.min(MEETING) * SPAN,
+            start = self.0.start(),
+            declare_scores = each(group, &|g| format!("  var score{g} = 0.0f;\n")),
             load_keys = each(together, &|i| {
-                format!("        let key{i} = keys[(cached + position) * VECTORS + i + {i}u];\n")
+                format!("    let key{i} = keys[(cached + position) * VECTORS + i + {i}u];\n")
             }),
-            score = each(together, &|i| {
+            score = each(group, &|g| {
+                each(together, &|i| {
+                    format!(
+                        "    score{g} += dot(key{i}, query[(head * GROUP + {g}u) * VECTORS + i + {i}u]);\n"
+                    )
+                })
+            }),
+            keep_scores = each(group, &|g| {
                 format!(
-                    "          score[g] += dot(key{i}, query[(head * GROUP + g) * VECTORS + i + {i}u]);\n"
+                    "  {{\n    var s = score{g} * {scale:?}f;\n{capped}    score{g} = select({LOWEST}, s, seen);
+    weights[{g}u * SPAN + unit] = score{g};\n  }}\n",
+                    scale = f32::from_bits(*scale),
                 )
             }),
+            weigh = each(group, &|g| {
+                format!("  weights[{g}u * SPAN + unit] = select(0.0f, exp(score{g} - highest[{g}]), seen);\n")
+            }),
+            declare_sums = each(group, &|g| format!("  var sum{g} = vec4<f32>();\n")),
             // Behind the last position, the last one's values count for nothing.
             load_values = each(TOGETHER, &|i| {
                 format!(
-                    "        let p{i} = p + {i}u * SLICES;
-        let value{i} = values[(cached + min(p{i}, last - 1u)) * VECTORS + vector] * f32(p{i} < last);\n"
+                    "      let p{i} = min(p + {i}u * SLICES, last - 1u);
+      let value{i} = values[(cached + p{i}) * VECTORS + vector] * f32(p + {i}u * SLICES < last);\n"
                 )
             }),
             add = each(TOGETHER, &|i| {
-                format!("          sum[g] += weights[g * SPAN + min(p{i}, last - 1u) - first] * value{i};\n")
+                each(group, &|g| format!("      sum{g} += weights[{g}u * SPAN + p{i} - first] * value{i};\n"))
             }),
-            scores = group * SPAN,
-            start = self.0.start(),
-            scale = f32::from_bits(*scale),
             part = self.0.part() / splits / 4,
+            meet = (0..group).step_by(MEETING).map(|first| meet(first, MEETING.min(group - first))).collect::<String>(),
         )
     }
+}
+
+/// Adds up the slices of so many query heads, the first of them `first`, and writes their part of the result.
+fn meet(first: usize, heads: usize) -> String {
+    let before = if first > 0 { "  workgroupBarrier();\n" } else { "" };
+    let put = each(heads, &|g| format!("  sums[{g}u * SPAN + unit] = sum{};\n", first + g));
+    format!(
+        "{before}{put}  workgroupBarrier();
+  for (var i = unit; i < {heads}u * VECTORS; i += SPAN) {{
+    let place = i / VECTORS * SPAN + i % VECTORS;
+    var all = sums[place];
+    for (var s = 1u; s < SLICES; s++) {{ all += sums[place + s * VECTORS]; }}
+    parts[part + ({first}u + i / VECTORS) * (VECTORS + 1u) + i % VECTORS] = all;
+  }}
+  if unit < {heads}u {{
+    let g = {first}u + unit;
+    var total = of_lanes[g * LANES];
+    for (var i = 1u; i < LANES; i++) {{ total += of_lanes[g * LANES + i]; }}
+    parts[part + g * (VECTORS + 1u) + VECTORS] = vec4<f32>(highest[g], total, 0.0f, 0.0f);
+  }}\n"
+    )
 }
 
 /// A statement for each of the first `count` numbers.

@@ -10,9 +10,9 @@ use crate::kernels::{gated_f32::Gate, linear_q::layout::Format, rope_f32::Pairs}
 
 /// `then(W · norm(x) + bias)`, with a packed weight `W: [rows, columns]`.
 ///
-/// A workgroup multiplies a tile of four rows, or two tiles where what follows needs both. Its threads have a quarter of
-/// a block at a time, of which they load the words of all four rows together. The norm is a factor of the whole
-/// sum (Zhang and Sennrich, arXiv:1910.07467), and found in the same pass.
+/// A workgroup multiplies a tile of four rows, or two tiles where what follows needs both, or four tiles where there are
+/// very many. Its threads have a quarter of a block at a time, of which they load the words of all four rows together.
+/// The norm is a factor of the whole sum (Zhang and Sennrich, arXiv:1910.07467), and found in the same pass.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LinearStep {
     pub(crate) format: Format,
@@ -24,6 +24,13 @@ pub(crate) struct LinearStep {
     pub(crate) then: Then,
     pub(crate) subgroups: bool,
 }
+
+/// Tiles of a workgroup where there are very many: the activations are read and normalised for all of them.
+const WIDE: usize = 4;
+/// Workgroups that keep a large GPU busy.
+const MANY: usize = 1024;
+/// Threads of a workgroup of so many tiles, and quarters of blocks that one has at a time.
+const WIDE_DIVISION: (usize, usize) = (64, 2);
 
 /// What becomes of the sums.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,12 +68,29 @@ impl LinearStep {
         self.rows.div_ceil(4)
     }
 
+    /// Tiles of a workgroup.
+    fn each(&self) -> usize {
+        let wide = self.tiles() >= WIDE * MANY && self.columns / 8 >= WIDE_DIVISION.0 * WIDE_DIVISION.1;
+        match self.then {
+            Then::Store(_) if wide => WIDE,
+            Then::Gate(_) if wide && self.tiles().is_multiple_of(WIDE) => WIDE,
+            Then::Store(_) | Then::Add => 1,
+            Then::Gate(_) | Then::Remember(_) => 2,
+        }
+    }
+
+    fn division(&self) -> Division {
+        let items = self.columns / 8;
+        if self.each() < WIDE {
+            return Division::of(items);
+        }
+        let (threads, together) = WIDE_DIVISION;
+        Division { items, threads, together }
+    }
+
     /// How many workgroups do it.
     pub(super) fn workgroups(&self) -> usize {
-        match self.then {
-            Then::Store(_) | Then::Add => self.tiles(),
-            Then::Gate(_) | Then::Remember(_) => self.tiles() / 2,
-        }
+        self.tiles().div_ceil(self.each())
     }
 
     fn buffers(&self) -> String {
@@ -99,9 +123,22 @@ impl LinearStep {
 
     /// Which tiles the workgroup `place` multiplies.
     fn places(&self) -> String {
+        let each = self.each();
         match &self.then {
-            Then::Store(_) | Then::Add => "  let tile0 = place;\n".to_owned(),
-            Then::Gate(_) => format!("  let tile0 = place;\n  let tile1 = place + {}u;\n", self.tiles() / 2),
+            // Behind the last tile that one is computed once more.
+            Then::Store(_) | Then::Add => (0..each)
+                .map(|i| format!("  let tile{i} = min(place * {each}u + {i}u, {}u);\n", self.tiles() - 1))
+                .collect(),
+            Then::Gate(_) => (0..each / 2)
+                .map(|i| {
+                    let (gate, up) = (2 * i, 2 * i + 1);
+                    format!(
+                        "  let tile{gate} = place * {}u + {i}u;\n  let tile{up} = tile{gate} + {}u;\n",
+                        each / 2,
+                        self.tiles() / 2
+                    )
+                })
+                .collect(),
             Then::Remember(heads) => {
                 let half = heads.width / 8;
                 format!(
@@ -117,19 +154,27 @@ impl LinearStep {
     fn epilogue(&self) -> String {
         let rows = |statement: &dyn Fn(usize) -> String| (0..4).map(statement).collect::<String>();
         match &self.then {
-            Then::Store(first) => rows(&|r| {
-                format!(
-                    "    if tile0 * 4u + {r}u < ROWS {{ out[{first}u + tile0 * 4u + {r}u] = sum0[{r}]; }}\n"
-                )
-            }),
+            Then::Store(first) => (0..self.each())
+                .map(|i| {
+                    rows(&|r| {
+                        format!(
+                            "    if tile{i} * 4u + {r}u < ROWS {{ out[{first}u + tile{i} * 4u + {r}u] = sum{i}[{r}]; }}\n"
+                        )
+                    })
+                })
+                .collect(),
             Then::Add => rows(&|r| {
                 let row = format!("tile0 * 4u + {r}u");
                 format!("    if {row} < ROWS {{ out[{row}] = residual[{row}] + sum0[{r}]; }}\n")
             }),
-            Then::Gate(by) => {
-                let gated = format!("    let y = {};\n", gated(*by, "sum0", "sum1", "vec4<f32>"));
-                gated + &rows(&|r| format!("    out[tile0 * 4u + {r}u] = y[{r}];\n"))
-            }
+            Then::Gate(by) => (0..self.each())
+                .step_by(2)
+                .map(|i| {
+                    let [gate, up] = [i, i + 1].map(|i| format!("sum{i}"));
+                    let gated = format!("    let y{i} = {};\n", gated(*by, &gate, &up, "vec4<f32>"));
+                    gated + &rows(&|r| format!("    out[tile{i} * 4u + {r}u] = y{i}[{r}];\n"))
+                })
+                .collect(),
             Then::Remember(heads) => remember(heads),
         }
     }
@@ -202,12 +247,15 @@ struct Division {
 }
 
 impl Division {
-    /// The one that leaves the fewest threads without work, with as many threads as that allows.
+    /// The one of the fewest rounds of loads, each of which has to wait, that leaves the fewest threads without work.
     fn of(items: usize) -> Self {
         let divisions =
-            [128, 64, 32].into_iter().flat_map(|threads| (1..=4).rev().map(move |n| (threads, n)));
-        let slots = |(threads, together): &(usize, usize)| items.next_multiple_of(threads * together);
-        let (threads, together) = divisions.min_by_key(slots).unwrap_or((32, 1));
+            [128, 256, 64, 32].into_iter().flat_map(|threads| (1..=4).rev().map(move |n| (threads, n)));
+        let rounds_and_slots = |(threads, together): &(usize, usize)| {
+            let rounds = items.div_ceil(threads * together);
+            (rounds, rounds * threads * together)
+        };
+        let (threads, together) = divisions.min_by_key(rounds_and_slots).unwrap_or((32, 1));
         Self { items, threads, together }
     }
 
@@ -239,16 +287,14 @@ impl Division {
 
 impl Program for LinearStep {
     fn threads(&self) -> usize {
-        Division::of(self.columns / 8).threads
+        self.division().threads
     }
 
     fn text(&self) -> String {
-        let (division, two) = (Division::of(self.columns / 8), self.workgroups() < self.tiles());
+        let (division, tiles) = (self.division(), 0..self.each());
         let threads = division.threads;
-        let mut sums = vec![("sum0", "vec4<f32>")];
-        if two {
-            sums.push(("sum1", "vec4<f32>"));
-        }
+        let names: Vec<_> = tiles.clone().map(|tile| format!("sum{tile}")).collect();
+        let mut sums: Vec<_> = names.iter().map(|name| (name.as_str(), "vec4<f32>")).collect();
         if self.norm.is_some() {
             sums.push(("square", "f32"));
         }
@@ -259,9 +305,7 @@ impl Program for LinearStep {
         } else {
             ""
         };
-        let tiles = if two { &["0", "1"][..] } else { &["0"] };
-        let each =
-            |statement: &dyn Fn(&str) -> String| tiles.iter().map(|tile| statement(tile)).collect::<String>();
+        let each = |statement: &dyn Fn(usize) -> String| tiles.clone().map(statement).collect::<String>();
         let scale = self.norm.map_or(String::new(), |epsilon| {
             let factor = format!(
                 "    let factor = inverseSqrt(square / {:?}f + {:?}f);\n",

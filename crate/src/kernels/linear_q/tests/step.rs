@@ -32,50 +32,53 @@ fn a_step_multiplies_with_what_comes_before_and_after() {
     for subgroups in [true, false] {
         // Other tests may see either, and are to pass with both.
         use_subgroups(subgroups);
-        multiply_all_ways();
+        for (seed, stored) in stored() {
+            multiply_all_ways(seed, stored);
+        }
     }
 }
 
-fn multiply_all_ways() {
+/// So many that a workgroup has four tiles: of the first shape where nothing is gated, of the second always.
+#[test]
+fn a_step_multiplies_many_rows() {
+    for out in [16_390, 16_400] {
+        multiply_all_ways(1, Stored::blocks(1, BLOCKS[0], [out, 1024]));
+    }
+}
+
+fn multiply_all_ways(seed: u64, stored: Stored) {
     let Some(gpu) = native_gpu() else { return };
     let cpu = Device::flex();
-    for (seed, stored) in stored() {
-        let [out, columns] = stored.shape;
-        let what = format!("{} {:?}", stored.dtype, stored.shape);
-        let weight = PackedWeight::pack(stored.rows(), &gpu).unwrap();
-        let x: Tensor<2> = random_tensor(seed, [1, columns]);
-        let (gamma, bias): (Tensor<1>, Tensor<1>) =
-            (random_tensor(seed + 1, [columns]), random_tensor(seed + 2, [out.next_multiple_of(4)]));
-        let residual: Tensor<2> = random_tensor(seed + 3, [1, out]);
-        let product =
-            |x: Tensor<2>| Tensor::<2>::from_data(TensorData::new(stored.reference(x), [1, out]), &cpu);
-        let normal = rms_norm_f32(x.clone(), gamma.clone(), 1e-5);
-        let biased = |y: Tensor<2>| y + bias.clone().narrow(0, 0, out).unsqueeze();
-        let on = |t: &Tensor<1>| t.clone().to_device(&gpu);
-        let both = Tensor::cat(vec![gamma.clone(), bias.clone()], 0);
-        let run = |constants: &Tensor<1>, norm: bool, bias: bool, end: Option<Ending>| {
-            let around = Around { norm: norm.then_some(1e-5), bias, constants };
-            let x = x.clone().to_device(&gpu);
-            match end {
-                None => linear_steps(x, core::iter::once(&weight), around),
-                Some(end) => linear_step(x, &weight, around, end).unwrap(),
-            }
-        };
-        assert_near(run(&on(&gamma), false, false, None), product(x.clone()), &what);
-        assert_near(run(&on(&gamma), true, false, None), product(normal.clone()), &what);
-        assert_near(run(&on(&bias), false, true, None), biased(product(x.clone())), &what);
-        let added = Ending::Add(residual.clone().to_device(&gpu));
-        assert_near(
-            run(&on(&both), true, true, Some(added)),
-            biased(product(normal.clone())) + residual,
-            &what,
-        );
-        if out.is_multiple_of(8) {
-            for by in [Gate::Silu, Gate::GeluTanh] {
-                let y = product(normal.clone());
-                let expected = gated_f32(y.clone().narrow(1, 0, out / 2), y.narrow(1, out / 2, out / 2), by);
-                assert_near(run(&on(&gamma), true, false, Some(Ending::Gate(by))), expected, &what);
-            }
+    let [out, columns] = stored.shape;
+    let what = format!("{} {:?}", stored.dtype, stored.shape);
+    let weight = PackedWeight::pack(stored.rows(), &gpu).unwrap();
+    let x: Tensor<2> = random_tensor(seed, [1, columns]);
+    let (gamma, bias): (Tensor<1>, Tensor<1>) =
+        (random_tensor(seed + 1, [columns]), random_tensor(seed + 2, [out.next_multiple_of(4)]));
+    let residual: Tensor<2> = random_tensor(seed + 3, [1, out]);
+    let product = |x: Tensor<2>| Tensor::<2>::from_data(TensorData::new(stored.reference(x), [1, out]), &cpu);
+    let normal = rms_norm_f32(x.clone(), gamma.clone(), 1e-5);
+    let biased = |y: Tensor<2>| y + bias.clone().narrow(0, 0, out).unsqueeze();
+    let on = |t: &Tensor<1>| t.clone().to_device(&gpu);
+    let both = Tensor::cat(vec![gamma.clone(), bias.clone()], 0);
+    let run = |constants: &Tensor<1>, norm: bool, bias: bool, end: Option<Ending>| {
+        let around = Around { norm: norm.then_some(1e-5), bias, constants };
+        let x = x.clone().to_device(&gpu);
+        match end {
+            None => linear_steps(x, core::iter::once(&weight), around),
+            Some(end) => linear_step(x, &weight, around, end).unwrap(),
+        }
+    };
+    assert_near(run(&on(&gamma), false, false, None), product(x.clone()), &what);
+    assert_near(run(&on(&gamma), true, false, None), product(normal.clone()), &what);
+    assert_near(run(&on(&bias), false, true, None), biased(product(x.clone())), &what);
+    let added = Ending::Add(residual.clone().to_device(&gpu));
+    assert_near(run(&on(&both), true, true, Some(added)), biased(product(normal.clone())) + residual, &what);
+    if out.is_multiple_of(8) {
+        for by in [Gate::Silu, Gate::GeluTanh] {
+            let y = product(normal.clone());
+            let expected = gated_f32(y.clone().narrow(1, 0, out / 2), y.narrow(1, out / 2, out / 2), by);
+            assert_near(run(&on(&gamma), true, false, Some(Ending::Gate(by))), expected, &what);
         }
     }
 }
