@@ -13,10 +13,17 @@ export function summary(values) {
 
 export const median = (values) => summary(values).median;
 
-/** Runs `work` once to warm up and then `count` times; what each of these gave. Fewer, at least one, after `budgetMs`. */
+/** A GPU that has rested takes some tenths of a second to reach its clock. */
+const WARM_UP_MS = 500;
+
+/**
+ * Runs `work`, at least once, until the GPU is warm, and then `count` times; what each of these gave. Fewer, at least one,
+ * after `budgetMs`.
+ */
 export async function repeat(count, budgetMs, work) {
   const start = now();
-  await work();
+  do await work();
+  while (now() - start < WARM_UP_MS);
   const results = [];
   while (results.length < count && (results.length === 0 || now() - start < budgetMs)) {
     results.push(await work());

@@ -22,6 +22,8 @@ async function computeWith({ glue, module, memory }) {
   const wasm = await import(glue);
   await wasm.default({ module_or_path: module, memory, thread_stack_size: STACK });
   wasm.joinPool();
+  // As where a browser lacks `Atomics.waitAsync`: it waits inside.
+  for (;;) wasm.helpPool(false);
 }
 
 if (!isMainThread) await computeWith(workerData);
