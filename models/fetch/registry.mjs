@@ -14,16 +14,17 @@ import { FetchError } from "./manifest.mjs";
 const { PIP_INDEX_URL } = process.env;
 
 /** How pip may be called; the first that answers is taken. */
-export const PIPS = [
-  ["pip"],
-  ["pip3"],
-  ["python3", "-m", "pip"],
-  ["python", "-m", "pip"],
-  ["py", "-m", "pip"],
-];
+const PIPS = [["pip"], ["pip3"], ["python3", "-m", "pip"], ["python", "-m", "pip"], ["py", "-m", "pip"]];
 
 /** The Python Package Index in its plain form, which every mirror has. */
-export const PYTHON_INDEX = PIP_INDEX_URL || "https://pypi.org/simple";
+const PYTHON_INDEX = PIP_INDEX_URL || "https://pypi.org/simple";
+
+/** What {@link fetchArchive} usually takes, but for the report. */
+export const REGISTRY_DEFAULTS = {
+  retryDelays: [1000, 2000, 4000],
+  pips: PIPS,
+  pythonIndex: PYTHON_INDEX,
+};
 
 /**
  * Brings the archive of a package into `directory`, through the registry's own client where there is one.
