@@ -115,7 +115,7 @@ export async function installBrowsers() {
 async function install(kind) {
   const { packages, machine = process.arch, fetch } = BROWSERS[kind];
   if (machine !== process.arch) return;
-  // Its test has failed once in thirty runs, for a reason that is not known: it does not stand in the way of others.
+  // Its test has failed twice in forty runs, for a reason that is not known: it does not stand in the way of others.
   if (kind === "electron" && !process.env.FETCH_ELECTRON) return;
   if (isDebian() && process.getuid?.() === 0) {
     const quiet = { env: { DEBIAN_FRONTEND: "noninteractive" } };
